@@ -70,12 +70,14 @@ let package = Package(
         room(
             "Hub",
             [
-                "OCI", "ImageStore", "Layers", "Linux", "Diagnostics", "RegistryClient", hummingbird, httpTypes, nioCore, nioPosix,
+                "OCI", "ImageStore", "Layers", "Linux", "Diagnostics", "RegistryClient", hummingbird, httpTypes,
+                nioCore, nioPosix,
                 logging, lifecycle, jwtKit, crypto, cryptoExtras, grdb, systemPackage,
             ]),
         room("Runtime", ["Linux", "OCI", "Diagnostics", systemPackage]),
         room(
-            "Engine", ["ImageStore", "Layers", "Runtime", "RegistryClient", "Linux", "OCI", "Diagnostics", systemPackage]),
+            "Engine",
+            ["ImageStore", "Layers", "Runtime", "RegistryClient", "Linux", "OCI", "Diagnostics", systemPackage]),
         room("DockerCLI", ["Engine", "OCI", "Diagnostics"]),
         room("Lessons", ["Engine", "OCI", "Diagnostics", yams, grdb, systemPackage]),
         room("Explain", ["Engine", "OCI", "Diagnostics"]),
@@ -86,7 +88,8 @@ let package = Package(
         .executableTarget(
             name: "drydock",
             dependencies: [
-                "Tutor", "Lessons", "Explain", "DockerCLI", "Terminal", "Engine", "Hub", "RegistryClient", "Runtime", "ImageStore",
+                "Tutor", "Lessons", "Explain", "DockerCLI", "Terminal", "Engine", "Hub", "RegistryClient", "Runtime",
+                "ImageStore",
                 "Layers", "Linux", "OCI", "Diagnostics", argumentParser, systemPackage,
             ], swiftSettings: strict),
         .executableTarget(
@@ -97,7 +100,12 @@ let package = Package(
         tests("Layers", ["Linux", "OCI", "Diagnostics", systemPackage]),
         tests("ImageStore", ["Layers", "OCI", "Diagnostics", systemPackage]),
         tests("RegistryClient", ["OCI", "Diagnostics", nioCore, nioPosix, nioHTTP1]),
-        tests("Hub", ["OCI", "ImageStore", "Layers", "RegistryClient", "Diagnostics", hummingbird, hummingbirdTesting, systemPackage]),
+        tests(
+            "Hub",
+            [
+                "OCI", "ImageStore", "Layers", "RegistryClient", "Diagnostics", hummingbird, hummingbirdTesting,
+                systemPackage,
+            ]),
         tests("Runtime", ["Linux", "OCI", "Diagnostics"]),
         tests("Engine", ["OCI", "Diagnostics", systemPackage]),
         tests("DockerCLI", ["Engine", "OCI", "Diagnostics"]),

@@ -1,0 +1,81 @@
+public import Diagnostics
+
+/// The platform that an image is for (OCI image-spec, image-index.md, "platform").
+public struct Platform: Hashable, Sendable {
+    /// The operating system: `linux`.
+    public var os: String
+    /// The processor: `amd64`, `arm64`.
+    public var architecture: String
+    /// The variant of the processor: `v7`, `v8`.
+    public var variant: String?
+
+    /// Makes a platform.
+    public init(os: String, architecture: String, variant: String? = nil) {
+        self.os = os
+        self.architecture = architecture
+        self.variant = variant
+    }
+
+    /// Reads `linux/amd64` or `linux/arm/v7`, or an architecture alone, with Docker's aliases (`x86_64`, `aarch64`).
+    /// - Throws: code `.invalidArgument` where the text has another form.
+    public init(parsing text: String) throws(DrydockError) {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map { $0.lowercased() }
+        guard (1...3).contains(parts.count), parts.allSatisfy({ !$0.isEmpty }) else {
+            throw DrydockError(
+                .invalidArgument, "\"\(text)\": unknown operating system or architecture: invalid argument")
+        }
+        let os = parts.count == 1 ? "linux" : parts[0]
+        var architecture = parts.count == 1 ? parts[0] : parts[1]
+        var variant = parts.count == 3 ? parts[2] : nil
+        switch architecture {
+        case "x86_64", "x86-64": architecture = "amd64"
+        case "aarch64": architecture = "arm64"
+        case "armhf": (architecture, variant) = ("arm", "v7")
+        case "armel": (architecture, variant) = ("arm", "v6")
+        case "i386", "i686": architecture = "386"
+        default: break
+        }
+        self.init(os: os, architecture: architecture, variant: variant)
+    }
+
+    /// The platform of this program.
+    public static var current: Platform {
+        #if arch(x86_64)
+            Platform(os: "linux", architecture: "amd64")
+        #elseif arch(arm64)
+            Platform(os: "linux", architecture: "arm64", variant: "v8")
+        #else
+            Platform(os: "linux", architecture: "unknown")
+        #endif
+    }
+
+    /// Whether an image for `self` is one for `other`: a missing variant stands for the usual one (`v8` of `arm64`,
+    /// `v7` of `arm`).
+    public func matches(_ other: Platform) -> Bool {
+        func usual(_ platform: Platform) -> String? {
+            switch platform.architecture {
+            case "arm64": platform.variant ?? "v8"
+            case "arm": platform.variant ?? "v7"
+            default: platform.variant
+            }
+        }
+        return os == other.os && architecture == other.architecture && usual(self) == usual(other)
+    }
+
+    init(_ json: JSONValue) {
+        self.init(
+            os: json["os"]?.string ?? "", architecture: json["architecture"]?.string ?? "",
+            variant: json["variant"]?.string)
+    }
+
+    var json: JSONValue {
+        var pairs: [(key: String, value: JSONValue)] = [("architecture", .string(architecture)), ("os", .string(os))]
+        if let variant { pairs.append(("variant", .string(variant))) }
+        return .object(pairs)
+    }
+}
+
+extension Platform: CustomStringConvertible {
+    /// `linux/amd64`, `linux/arm/v7`
+    public var description: String { "\(os)/\(architecture)" + (variant.map { "/" + $0 } ?? "") }
+}
