@@ -66,7 +66,9 @@ let package = Package(
         room("Linux", ["CLinux", "Diagnostics", systemPackage]),
         room("Layers", ["CArchive", "Linux", "OCI", "Diagnostics", systemPackage]),
         room("ImageStore", ["OCI", "Layers", "Linux", "Diagnostics", systemPackage, grdb]),
-        room("RegistryClient", ["OCI", "Diagnostics", asyncHTTPClient, nioCore, nioHTTP1]),
+        room(
+            "RegistryClient",
+            ["OCI", "Linux", "Diagnostics", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, systemPackage]),
         room(
             "Hub",
             [
@@ -99,7 +101,7 @@ let package = Package(
         tests("Linux", ["Diagnostics"]),
         tests("Layers", ["Linux", "OCI", "Diagnostics", systemPackage]),
         tests("ImageStore", ["Layers", "OCI", "Diagnostics", systemPackage]),
-        tests("RegistryClient", ["OCI", "Diagnostics", nioCore, nioPosix, nioHTTP1]),
+        tests("RegistryClient", ["OCI", "Diagnostics", nioCore, nioPosix, nioHTTP1, systemPackage]),
         tests(
             "Hub",
             [
