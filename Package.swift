@@ -95,10 +95,10 @@ let package = Package(
                 "Layers", "Linux", "OCI", "Diagnostics", argumentParser, systemPackage,
             ], swiftSettings: strict),
         .executableTarget(
-            name: "drydock-monitor", dependencies: ["Linux"], swiftSettings: strict),
+            name: "drydock-monitor", dependencies: ["Linux", "CLinux", "Diagnostics", systemPackage], swiftSettings: strict),
         tests("Diagnostics"),
         tests("OCI", ["Diagnostics"]),
-        tests("Linux", ["Diagnostics"]),
+        tests("Linux", ["Diagnostics", systemPackage]),
         tests("Layers", ["Linux", "OCI", "Diagnostics", systemPackage]),
         tests("ImageStore", ["Layers", "OCI", "Diagnostics", systemPackage]),
         tests("RegistryClient", ["OCI", "Diagnostics", nioCore, nioPosix, nioHTTP1, systemPackage]),
@@ -108,7 +108,7 @@ let package = Package(
                 "OCI", "ImageStore", "Layers", "RegistryClient", "Diagnostics", hummingbird, hummingbirdTesting,
                 systemPackage,
             ]),
-        tests("Runtime", ["Linux", "OCI", "Diagnostics"]),
+        tests("Runtime", ["Linux", "OCI", "Diagnostics", systemPackage]),
         tests("Engine", ["OCI", "Diagnostics", systemPackage]),
         tests("DockerCLI", ["Engine", "OCI", "Diagnostics"]),
         tests("Lessons", ["Engine", "OCI", "Diagnostics", systemPackage]),
@@ -117,6 +117,6 @@ let package = Package(
         tests("Tutor", ["Lessons", "DockerCLI", "Engine", "Diagnostics", systemPackage]),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["Linux", "Diagnostics", systemPackage], swiftSettings: strict),
+            name: "IntegrationTests", dependencies: ["Linux", "Runtime", "Diagnostics", systemPackage], swiftSettings: strict),
     ]
 )

@@ -1,5 +1,162 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 
+#include <stdint.h>
+#include <sys/types.h>
+
 #include "files.h"
+
+// The plan: what is done between clone and exec, as data. A flattened plan is a header, a table of operations and an
+// area of text; every reference is an offset from the beginning of the plan, 0 meaning "none".
+
+enum { CL_PLAN_MAGIC = 0x4b434f44, CL_PLAN_VERSION = 1 };
+
+typedef struct {
+    uint32_t magic, version;
+    uint32_t size;          // bytes in all
+    uint32_t count;         // operations
+    uint32_t operations;    // offset of the table
+    uint32_t step;          // 1: the child asks before each operation
+    uint64_t clone_flags;   // the namespaces of the new process
+} cl_plan;
+
+typedef struct {
+    uint32_t code;          // CL_OP_…
+    uint32_t flags;         // CL_F_…
+    int64_t n[4];           // numbers; their meaning depends on the code
+    uint32_t s[4];          // texts
+    uint64_t begun, done;   // CLOCK_MONOTONIC nanoseconds, written while the plan runs
+} cl_op;
+
+enum {
+    // What the child does.
+    CL_OP_SETNS = 1,        // n0: CLONE_NEW… of the process whose pidfd the launch carries
+    CL_OP_REFORK,           // a new process in the joined pid namespace; it goes on, this one ends
+    CL_OP_UNSHARE,          // n0: CLONE_NEW…
+    CL_OP_PROPAGATION,      // n0: MS_PRIVATE or MS_SLAVE, recursively, on /
+    CL_OP_OVERLAY,          // s0: n0 lower directories, s1: upper, s2: work, s3: where; becomes the root
+    CL_OP_ROOT,             // s3: an existing directory that becomes the root
+    CL_OP_MOUNT,            // s0: type, s1: source, s2: where in the root, s3: data, n0: MS_…, n1: mode of a new directory
+    CL_OP_BIND,             // s1: path outside, s2: where in the root, n0: MOUNT_ATTR_… to set, n1: 1 for recursive
+    CL_OP_MKNOD,            // s2: path in the root, n0: mode and type, n1: major, n2: minor
+    CL_OP_SYMLINK,          // s0: content, s2: path in the root
+    CL_OP_MKDIR,            // s2: path in the root, n0: mode
+    CL_OP_MASK,             // s2: path in the root that is hidden where it exists
+    CL_OP_READONLY,         // s2: path in the root that becomes read-only where it exists
+    CL_OP_CONSOLE,          // s2: where the console is bound ("" for exec); sends the master end to the monitor
+    CL_OP_PIVOT,            // the root becomes /
+    CL_OP_READONLY_ROOT,    // / becomes read-only
+    CL_OP_HOSTNAME,         // s0
+    CL_OP_DOMAINNAME,       // s0
+    CL_OP_LOOPBACK,         // lo up
+    CL_OP_STDIO,            // standard streams from the launch
+    CL_OP_SESSION,          // setsid
+    CL_OP_CHDIR,            // s0: path; n0: 1 to make it when missing
+    CL_OP_BOUNDING,         // n0: capability mask that stays
+    CL_OP_IDS,              // n0: uid, n1: gid, n2: count of s0, an array of uint32_t
+    CL_OP_CAPABILITIES,     // n0: effective and permitted, n1: inheritable, n2: ambient
+    CL_OP_NO_NEW_PRIVS,
+    CL_OP_SECCOMP,          // s0: n0 instructions of struct sock_filter
+    CL_OP_DEATH_SIGNAL,     // n0: the signal sent when the monitor dies
+    CL_OP_CLOSE,            // every descriptor above 2 but the channel
+    CL_OP_SIGNALS,          // default actions, empty mask
+    CL_OP_RLIMIT,           // n0: resource, n1: soft, n2: hard
+    CL_OP_WRITE,            // s1: text, s2: absolute path (/proc/sys/…, /proc/self/…)
+    CL_OP_UMASK,            // n0
+    CL_OP_EXEC,             // s0: n0 arguments, s1: n1 variables, s2/s3: room for the two pointer tables
+    // What the parent does when the child gets there; the child waits for it unless CL_F_ASYNC is set.
+    CL_OP_PARENT = 100,
+    CL_OP_ID_MAPS = 100,
+    CL_OP_CGROUP,
+    CL_OP_NETWORK,
+    CL_OP_FORWARD,
+    CL_OP_PUBLISH,
+    CL_OP_AWAIT = 199,      // waits until the asynchronous operations of the parent are done
+};
+
+enum {
+    CL_F_OPTIONAL = 1,      // an error is not the end
+    CL_F_ASYNC = 2,         // (parent) the child does not wait
+    CL_F_USERXATTR = 4,     // (overlay)
+    CL_F_VOLATILE = 8,      // (overlay)
+    CL_F_FILE = 16,         // (bind) the mount point is a file
+    CL_F_DIRECTORY = 32,    // (bind) the mount point is a directory
+    CL_F_BIND_DEVICE = 64,  // (mknod) take the device from outside
+};
+
+// What the child tells the monitor, one record per message of a SOCK_SEQPACKET pair.
+enum { CL_REC_PARENT = 1, CL_REC_STEP, CL_REC_CONSOLE, CL_REC_PID, CL_REC_ERROR, CL_REC_TIMES };
+
+enum { CL_TEXT = 160, CL_TIMES = 120 };
+
+typedef struct {
+    uint32_t kind;
+    uint32_t index;         // of the operation
+    int32_t error;          // errno
+    int32_t detail;         // exec: 127 or 126; pid: the process; times: how many follow
+    char text[CL_TEXT];     // the part of the operation that failed
+} cl_record;
+
+typedef struct {
+    cl_record head;
+    struct { uint64_t begun, done; } times[CL_TIMES];
+} cl_times;
+
+// What belongs to one launch and not to the plan.
+typedef struct {
+    int channel;            // the child's end; close-on-exec
+    int target;             // pidfd of the container for CL_OP_SETNS, or -1
+    int input, output, error;
+    int cgroup;             // descriptor of a version 2 cgroup to be born in, or -1
+    int terminal;           // 1: CL_OP_CONSOLE makes the standard streams
+} cl_launch;
+
+/// Clones a process that carries out the plan and becomes the program. The plan is written to (pointer tables, times).
+/// Returns the process, or -1 with errno; *pidfd is set on success.
+pid_t cl_start(void *plan, const cl_launch *launch, int *pidfd);
+
+/// Carries out the plan in this process and does not return.
+_Noreturn void cl_interpret(cl_plan *plan, const cl_launch *launch);
+
+// System calls that Swift cannot make itself.
+
+/// Starts a program without copying this process. `fds` are pairs (from, to), `to` ascending and all above any `from`
+/// not yet moved; everything else is closed in the child. daemon: a session of its own, not a child of this process.
+/// Returns the process, or -errno (also when the program cannot be executed).
+pid_t cl_spawn(const char *path, char *const argv[], char *const envp[], const int *fds, int fd_pairs, int daemon, const char *cwd);
+
+/// A new socket in the network namespace behind `netns`. Returns the descriptor or -errno.
+int cl_socket_in_namespace(int netns, int domain, int type, int protocol);
+
+/// Opens a file below a directory; symbolic links cannot lead out of it. Returns the descriptor or -errno.
+int cl_open_in_root(int root, const char *path, int flags, mode_t mode);
+
+/// Enters a new user and mount namespace. With helpers (newuidmap, newgidmap; argv without the pid at index 1, which
+/// is filled in) the maps are made by them, otherwise the one-id map is written. Returns 0, or -errno; *stage says
+/// where it failed: 1 unshare, 2 id maps, 3 becoming root.
+int cl_enter_user_namespace(char **uid_helper, char **gid_helper, const char *uid_map, const char *gid_map, int *stage);
+
+int cl_pidfd_open(pid_t pid);
+int cl_pidfd_signal(int pidfd, int signal);
+/// Waits for a child. Returns 1 with *status as waitpid gives it, 0 when `block` is 0 and it still runs, or -errno.
+int cl_pidfd_wait(int pidfd, int block, int *status);
+int cl_flock(int fd, int exclusive, int block);
+int cl_syncfs(int fd);
+/// Removes a file or a tree without following symbolic links. Returns 0 or -errno.
+int cl_remove_tree(int directory, const char *path);
+int cl_ioctl_size(int fd, unsigned short *rows, unsigned short *columns);
+int cl_ioctl_set_size(int fd, unsigned short rows, unsigned short columns);
+int cl_open_pty(int *master, int *terminal);
+/// Sends each of the signals as one byte into `fd` from now on; cl_signals_restore puts back what was there.
+int cl_signals_to_pipe(const int *signals, int count, int fd);
+void cl_signals_restore(void);
+/// Receives a record and the descriptor that may come with it (-1 when none). Returns the size, 0 at the end, -errno.
+ssize_t cl_receive(int channel, void *buffer, size_t size, int *descriptor);
+ssize_t cl_splice(int from, int to, size_t size);
+int cl_prctl_dumpable(int value);
+long cl_trim_text(uintptr_t begin, uintptr_t length);
+int cl_errno_of_seccomp_probe(void);
+int cl_wexitstatus(int status);
+uint64_t cl_now(void);
+
 #endif

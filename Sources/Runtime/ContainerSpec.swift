@@ -1,0 +1,248 @@
+public import Diagnostics
+public import SystemPackage
+
+/// All that the runtime has to know to start a container; nothing in it is looked up later.
+public struct ContainerSpec: Sendable {
+    /// The container's id: 64 hexadecimal digits.
+    public var id: String
+    /// The name that the container sees as its own.
+    public var hostname: String
+    /// The NIS domain name, empty for none.
+    public var domainname = ""
+    /// Where the file system comes from.
+    public var root: RootFileSystem
+    /// The program and its arguments; the program is looked up in the container's PATH.
+    public var arguments: [String]
+    /// The environment, `NAME=value`, complete (see `ContainerRuntime.environment`).
+    public var environment: [String]
+    /// The directory in which the program starts; made when missing.
+    public var workingDirectory = "/"
+    /// Who runs the program, as numbers.
+    public var user = ProcessUser.root
+    /// Whether the container has a terminal.
+    public var terminal = false
+    /// Whether standard input stays open for clients that attach (`-i`).
+    public var openInput = false
+    /// Whether standard input closes when the first client that sent input leaves (`docker run -i`).
+    public var inputOnce = true
+    /// What is mounted besides the root and the usual places, in order.
+    public var mounts: [ContainerMount] = []
+    /// How the container is connected.
+    public var network = NetworkMode.bridge
+    /// The ports that are opened on the host.
+    public var ports: [PublishedPort] = []
+    /// The connection to the practice hub, where there is one.
+    public var hub: HubForward?
+    /// More lines for `/etc/hosts`: a name and its address.
+    public var extraHosts: [(name: String, address: String)] = []
+    /// Name servers; the host's where empty.
+    public var nameServers: [String] = []
+    /// The capabilities of the container's root.
+    public var capabilities = CapabilitySet.docker
+    /// Nothing is hidden, everything is allowed (`--privileged`).
+    public var privileged = false
+    /// Whether programs can never gain rights by being executed (setuid, file capabilities).
+    public var noNewPrivileges = true
+    /// Whether the root is read-only.
+    public var readOnlyRoot = false
+    /// The size of `/dev/shm` in bytes.
+    public var sharedMemorySize: Int64 = 64 << 20
+    /// Resource limits.
+    public var limits: [ResourceLimit] = []
+    /// A compiled seccomp filter (`struct sock_filter` instructions), or empty for none.
+    public var seccompFilter: [UInt8] = []
+    /// Limits of the container's cgroup.
+    public var resources = CgroupResources()
+    /// The signal that asks the container to stop: a number.
+    public var stopSignal: Int32 = 15
+    /// Whether the container is removed when it ends.
+    public var autoRemove = false
+    /// What the monitor runs after the container has ended when no attached client takes the responsibility.
+    public var cleanupCommand: [String] = []
+
+    /// Makes a specification; the rest has Docker's defaults.
+    public init(id: String, hostname: String, root: RootFileSystem, arguments: [String], environment: [String]) {
+        self.id = id
+        self.hostname = hostname
+        self.root = root
+        self.arguments = arguments
+        self.environment = environment
+    }
+}
+
+/// Where the root of a container comes from.
+public enum RootFileSystem: Sendable, Equatable {
+    /// An overlay: read-only layers (the topmost first), and the directories of the container's own layer.
+    /// `upper` and `work` are made when missing.
+    case overlay(lower: [FilePath], upper: FilePath, work: FilePath)
+    /// A directory as it is.
+    case directory(FilePath)
+}
+
+/// Who a program runs as, after names have been looked up.
+public struct ProcessUser: Sendable, Hashable {
+    /// The user id in the container.
+    public var uid: UInt32
+    /// The group id in the container.
+    public var gid: UInt32
+    /// Supplementary groups.
+    public var groups: [UInt32]
+
+    /// Makes a user from numbers.
+    public init(uid: UInt32, gid: UInt32, groups: [UInt32] = []) {
+        self.uid = uid
+        self.gid = gid
+        self.groups = groups
+    }
+
+    /// The container's root.
+    public static let root = ProcessUser(uid: 0, gid: 0, groups: [0])
+}
+
+/// A mount that was asked for.
+public struct ContainerMount: Sendable, Hashable {
+    /// What is mounted.
+    public enum Source: Sendable, Hashable {
+        /// A file or a directory of the host (`-v /host:/there`), with what is mounted below it.
+        case bind(FilePath)
+        /// An empty file system in memory with mount options (`size=64m`, `mode=1777`).
+        case tmpfs(options: String)
+    }
+
+    /// What is mounted.
+    public var source: Source
+    /// Where, as an absolute path in the container.
+    public var target: String
+    /// Whether it cannot be written.
+    public var readOnly: Bool
+
+    /// Makes a mount.
+    public init(_ source: Source, at target: String, readOnly: Bool = false) {
+        self.source = source
+        self.target = target
+        self.readOnly = readOnly
+    }
+}
+
+/// How a container is connected.
+public enum NetworkMode: Sendable, Hashable {
+    /// Docker's default: a bridge of this machine as root; `pasta` or `slirp4netns` otherwise.
+    case bridge
+    /// The host's network.
+    case host
+    /// Only the loopback device.
+    case none
+    /// The network of another container, by id.
+    case container(String)
+}
+
+/// A port of the host that leads into the container (`-p 8080:80`).
+public struct PublishedPort: Sendable, Hashable {
+    /// The transport.
+    public enum Transport: String, Sendable {
+        /// TCP.
+        case tcp
+        /// UDP.
+        case udp
+    }
+
+    /// The address of the host, `0.0.0.0` for all.
+    public var hostAddress: String
+    /// The port of the host, 0 for any free one.
+    public var hostPort: UInt16
+    /// The port in the container.
+    public var containerPort: UInt16
+    /// The transport.
+    public var transport: Transport
+
+    /// Makes a published port.
+    public init(
+        hostAddress: String = "0.0.0.0", hostPort: UInt16, containerPort: UInt16, transport: Transport = .tcp
+    ) {
+        self.hostAddress = hostAddress
+        self.hostPort = hostPort
+        self.containerPort = containerPort
+        self.transport = transport
+    }
+}
+
+/// How the practice hub is reached from inside: the monitor listens on a loopback address in the container's network.
+public struct HubForward: Sendable, Hashable {
+    /// The name that `/etc/hosts` gives it.
+    public var name: String
+    /// The loopback address inside, see `address(forHome:)`.
+    public var address: String
+    /// The port inside.
+    public var port: UInt16
+    /// The hub's port on 127.0.0.1 of the host.
+    public var hubPort: UInt16
+
+    /// Makes a connection to the hub.
+    public init(name: String = "hub.drydock", address: String, port: UInt16 = 5480, hubPort: UInt16) {
+        self.name = name
+        self.address = address
+        self.port = port
+        self.hubPort = hubPort
+    }
+
+    /// The loopback address that belongs to a data root: 127.x.y.z with x from 64 to 127, the same every time.
+    public static func address(forHome home: FilePath) -> String {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in home.string.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        return "127.\(64 + hash % 64).\((hash >> 8) % 256).\(1 + (hash >> 16) % 254)"
+    }
+}
+
+/// A limit of `setrlimit(2)` (`--ulimit`).
+public struct ResourceLimit: Sendable, Hashable {
+    /// The number of the resource (`RLIMIT_NOFILE` is 7).
+    public var resource: Int32
+    /// The limit that applies.
+    public var soft: Int64
+    /// How far the process may raise it.
+    public var hard: Int64
+
+    /// Makes a limit.
+    public init(resource: Int32, soft: Int64, hard: Int64) {
+        self.resource = resource
+        self.soft = soft
+        self.hard = hard
+    }
+}
+
+/// Limits of a cgroup; nil is unlimited.
+public struct CgroupResources: Sendable, Hashable {
+    /// Bytes of memory.
+    public var memory: Int64?
+    /// Number of processes.
+    public var pids: Int64?
+
+    /// No limits.
+    public init() {}
+}
+
+/// A program that is started in a running container (`docker exec`).
+public struct ExecSpec: Sendable {
+    /// The program and its arguments.
+    public var arguments: [String]
+    /// The complete environment.
+    public var environment: [String]
+    /// The directory in which it starts.
+    public var workingDirectory = "/"
+    /// Who runs it.
+    public var user = ProcessUser.root
+    /// Whether it gets a terminal of its own.
+    public var terminal = false
+    /// Whether standard input is sent to it.
+    public var openInput = false
+    /// Whether nobody waits for it (`-d`).
+    public var detached = false
+    /// All capabilities (`--privileged`).
+    public var privileged = false
+
+    /// Makes a specification.
+    public init(arguments: [String], environment: [String]) {
+        self.arguments = arguments
+        self.environment = environment
+    }
+}
