@@ -95,7 +95,8 @@ let package = Package(
                 "Layers", "Linux", "OCI", "Diagnostics", argumentParser, systemPackage,
             ], swiftSettings: strict),
         .executableTarget(
-            name: "drydock-monitor", dependencies: ["Linux", "CLinux", "Diagnostics", systemPackage], swiftSettings: strict),
+            name: "drydock-monitor", dependencies: ["Linux", "CLinux", "Diagnostics", systemPackage],
+            swiftSettings: strict),
         tests("Diagnostics"),
         tests("OCI", ["Diagnostics"]),
         tests("Linux", ["Diagnostics", systemPackage]),
@@ -117,6 +118,7 @@ let package = Package(
         tests("Tutor", ["Lessons", "DockerCLI", "Engine", "Diagnostics", systemPackage]),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["Linux", "Runtime", "Diagnostics", systemPackage], swiftSettings: strict),
+            name: "IntegrationTests", dependencies: ["Linux", "Runtime", "Diagnostics", systemPackage],
+            swiftSettings: strict),
     ]
 )

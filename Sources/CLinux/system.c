@@ -220,6 +220,11 @@ int cl_flock(int fd, int exclusive, int block) {
     return 0;
 }
 
+int cl_memfd(const char *name) {
+    int fd = memfd_create(name, MFD_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
 int cl_syncfs(int fd) { return syncfs(fd) < 0 ? -errno : 0; }
 
 int cl_remove_tree(int directory, const char *path) {

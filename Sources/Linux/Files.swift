@@ -41,7 +41,8 @@ public enum Files {
 
     /// Writes bytes to a descriptor, all of them.
     public static func write(_ bytes: some Collection<UInt8>, to descriptor: Int32) throws(DrydockError) {
-        let failure = bytes.withContiguousStorageIfAvailable { writeAll($0, to: descriptor) }
+        let failure =
+            bytes.withContiguousStorageIfAvailable { writeAll($0, to: descriptor) }
             ?? Array(bytes).withUnsafeBufferPointer { writeAll($0, to: descriptor) }
         if failure != 0 { throw .system("write", errno: failure) }
     }
@@ -112,13 +113,14 @@ public enum AtomicFile {
     /// - Parameter durable: whether the bytes are on disk before it returns; without it a crash of the machine (not of
     ///   the program) may leave the old content.
     public static func write(
-        _ bytes: some Collection<UInt8>, to path: FilePath, mode: FilePermissions = [.ownerReadWrite, .groupRead, .otherRead],
+        _ bytes: some Collection<UInt8>, to path: FilePath,
+        mode: FilePermissions = [.ownerReadWrite, .groupRead, .otherRead],
         durable: Bool = true
     ) throws(DrydockError) {
         let temporary = FilePath("\(path.string).\(getpid()).\(UInt32.random(in: 0 ... .max)).tmp")
         let file = try OwnedDescriptor.open(
             temporary, .writeOnly, options: [.create, .exclusiveCreate], permissions: mode)
-        do {
+        do throws(DrydockError) {
             try Files.write(bytes, to: file.number)
             if durable && fsync(file.number) != 0 { throw DrydockError.system("fsync \(path)", errno: errno) }
             guard rename(temporary.string, path.string) == 0 else {

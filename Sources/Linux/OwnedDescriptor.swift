@@ -1,3 +1,4 @@
+import CLinux
 public import Diagnostics
 import Glibc
 import Synchronization
@@ -41,7 +42,7 @@ public final class OwnedDescriptor: Sendable {
 
     /// Opens a directory or a file only as a place (`O_PATH`).
     public static func place(_ path: FilePath) throws(DrydockError) -> OwnedDescriptor {
-        let number = retrying { Glibc.open(path.string, O_PATH | O_CLOEXEC) }
+        let number = retrying { Glibc.open(path.string, cl_o_path | O_CLOEXEC) }
         guard number >= 0 else { throw .system("open \(path)", errno: errno) }
         return OwnedDescriptor(number)
     }

@@ -89,8 +89,8 @@ public struct ChildProcess: Sendable {
 public enum MemoryFile {
     /// A file with some content, positioned at its beginning.
     public static func make(_ name: String, _ content: [UInt8]) throws(DrydockError) -> OwnedDescriptor {
-        let number = memfd_create(name, UInt32(MFD_CLOEXEC))
-        guard number >= 0 else { throw .system("memfd_create", errno: errno) }
+        let number = cl_memfd(name)
+        guard number >= 0 else { throw .system("memfd_create", errno: -number) }
         let file = OwnedDescriptor(number)
         if !content.isEmpty {
             try Files.write(content, to: number)

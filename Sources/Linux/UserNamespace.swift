@@ -1,7 +1,7 @@
 import CLinux
 public import Diagnostics
 import Glibc
-import SystemPackage
+public import SystemPackage
 
 /// The user namespace in which an ordinary user is root.
 public enum UserNamespace {

@@ -1,4 +1,3 @@
-public import Diagnostics
 public import SystemPackage
 
 /// What a client that attaches wants, and where its own streams are.

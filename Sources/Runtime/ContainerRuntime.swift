@@ -1,5 +1,3 @@
-public import Diagnostics
-public import Linux
 public import SystemPackage
 
 /// Starts containers and looks after them through their monitors.

@@ -1,4 +1,3 @@
-public import Diagnostics
 public import SystemPackage
 
 /// All that the runtime has to know to start a container; nothing in it is looked up later.

@@ -1,5 +1,3 @@
-public import Diagnostics
-
 /// What a container is doing, read from what its monitor left; see `ContainerRuntime.state`.
 public enum ContainerState: Sendable, Equatable {
     /// It never ran.

@@ -1,7 +1,7 @@
 public import Diagnostics
-public import Linux
-public import SystemPackage
 import Glibc
+import Linux
+import SystemPackage
 
 extension ContainerRuntime {
     static var defaultMonitor: FilePath {
@@ -19,7 +19,9 @@ extension ContainerRuntime {
     /// With `attach`, the session that comes back is attached since before the program's first instruction, so that
     /// nothing it writes is lost; `run` it. Without, the session is only good for its facts and may be dropped.
     /// - Throws: Docker's words with exit status 125, 126 or 127; the container is as it was before.
-    public func start(_ spec: ContainerSpec, attach: AttachOptions?, span: Span) throws(DrydockError) -> ContainerSession {
+    public func start(_ spec: ContainerSpec, attach: AttachOptions?, span: Span) throws(DrydockError)
+        -> ContainerSession
+    {
         throw Self.unfinished
     }
 

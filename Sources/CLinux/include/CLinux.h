@@ -142,6 +142,8 @@ int cl_pidfd_signal(int pidfd, int signal);
 int cl_pidfd_wait(int pidfd, int block, int *status);
 int cl_flock(int fd, int exclusive, int block);
 int cl_syncfs(int fd);
+/// A close-on-exec file in memory; its descriptor or -errno.
+int cl_memfd(const char *name);
 /// Removes a file or a tree without following symbolic links. Returns 0 or -errno.
 int cl_remove_tree(int directory, const char *path);
 int cl_ioctl_size(int fd, unsigned short *rows, unsigned short *columns);
