@@ -119,7 +119,8 @@ public struct EscapeFilter: Sendable {
             }
             return true
         case .escape:
-            state = value == 0x5B ? .control : value == 0x5D ? .command : (0x20...0x2F).contains(value) ? .escape : .text
+            state =
+                value == 0x5B ? .control : value == 0x5D ? .command : (0x20...0x2F).contains(value) ? .escape : .text
         case .control:
             if (0x40...0x7E).contains(value) { state = .text }
         case .command:
