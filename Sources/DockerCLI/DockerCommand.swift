@@ -1,3 +1,6 @@
+import Diagnostics
+import Engine
+
 /// The `docker` command: everything after the word `docker`.
 public enum DockerCommand {
     /// What a command needs before it can start.
@@ -16,11 +19,52 @@ public enum DockerCommand {
     }
 
     /// What the command given by these arguments needs. Wrong usage needs nothing.
-    public static func needs(_ arguments: [String]) -> Needs { Needs() }
+    public static func needs(_ arguments: [String]) -> Needs {
+        switch CommandLineReader(table: .docker).read(arguments) {
+        case .run(let invocation): invocation.needs
+        case .version: Needs(store: true)
+        case .help, .wrong: Needs()
+        }
+    }
 
     /// Runs one command.
     /// - Returns: the exit status, as Docker's: 0, 1, 125, 126, 127 or that of the container's program.
-    public static func run(arguments: [String], context: CommandContext) async -> Int32 { 0 }
+    public static func run(arguments: [String], context: CommandContext) async -> Int32 {
+        switch CommandLineReader(table: .docker).read(arguments) {
+        case .help(let path, let toErrors, let deprecatedLetter):
+            let text = HelpText(table: .docker, width: context.terminal.width).text(for: path)
+            if deprecatedLetter { context.output.line("Flag shorthand -h has been deprecated, use --help") }
+            (toErrors ? context.errors : context.output).write(text)
+            return 0
+        case .version:
+            do throws(Failure) {
+                context.output.line(SystemCommands.shortVersion(try context.open().version()))
+                return 0
+            } catch {
+                context.report(error)
+                return error.status
+            }
+        case .wrong(let failure):
+            context.report(failure)
+            return failure.status
+        case .run(let invocation): return await run(invocation, context)
+        }
+    }
+
+    private static func run(_ invocation: Invocation, _ context: CommandContext) async -> Int32 {
+        var invocation = invocation
+        let span = context.trace.begin("docker", TraceFact("command", .text(invocation.commandLine)))
+        invocation.span = span
+        do throws(Failure) {
+            let status = try await invocation.spec.action(invocation, context)
+            span.end(TraceFact("status", .count(Int64(status))))
+            return status
+        } catch {
+            context.report(error)
+            span.fail(error.error ?? DrydockError(.invalidArgument, error.line))
+            return error.status
+        }
+    }
 
     /// Completes the word at the cursor.
     ///
@@ -31,7 +75,12 @@ public enum DockerCommand {
     /// - Returns: every word that fits, sorted, each one whole. Words that end in `=` or `/` want no space after them.
     public static func complete(
         words: [String], current: String, objects: some CompletionObjects
-    ) async -> [String] { [] }
+    ) async -> [String] {
+        let candidates = Completion(table: .docker).candidates(words, current: current)
+        var found = Set(candidates.words)
+        for kind in candidates.kinds { found.formUnion(await objects.names(kind)) }
+        return found.filter { $0.hasPrefix(current) }.sorted()
+    }
 }
 
 /// What kind of name can stand at a place of a command line.

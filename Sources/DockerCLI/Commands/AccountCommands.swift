@@ -1,0 +1,70 @@
+import Diagnostics
+import Engine
+
+/// `docker login`, `docker logout`.
+enum AccountCommands {
+    /// How `docker.io` is named where credentials are kept.
+    private static let hubAddress = "https://index.docker.io/v1/"
+
+    static func login(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
+        let server = invocation.arguments.first
+        var username = trimmed(invocation.string("username") ?? "")
+        var password = invocation.string("password") ?? ""
+        let readsInput = invocation.bool("password-stdin")
+        if invocation.isGiven("password") {
+            context.errors.line("WARNING! Using --password via the CLI is insecure. Use --password-stdin.")
+            if readsInput { throw .message("--password and --password-stdin are mutually exclusive") }
+        }
+        if readsInput {
+            guard !username.isEmpty else {
+                throw .message("the --password-stdin option requires --username to be set")
+            }
+            var text = String(decoding: await context.prompt.rest(), as: UTF8.self)
+            while let last = text.last, last.isNewline { text.removeLast() }
+            password = text
+        }
+        let engine = try context.open()
+        if username.isEmpty || password.isEmpty {
+            guard context.terminal.inputIsTerminal else {
+                throw .message("Error: Cannot perform an interactive login from a non TTY device")
+            }
+            if server == nil, username.isEmpty {
+                context.output.line(
+                    "Log in with your Docker ID to push and pull images from Docker Hub. If you don't have a Docker ID, "
+                        + "head over to https://hub.docker.com to create one.")
+            }
+            if username.isEmpty { username = try await askName(engine, server, context) }
+            if password.isEmpty {
+                guard let answer = await context.prompt.secret("Password: ") else { throw .printed(1) }
+                guard !answer.isEmpty else { throw .message("Error: Password Required") }
+                password = answer
+            }
+        }
+        let (name, secret) = (username, password)
+        try await daemon { () async throws(DrydockError) in
+            try await engine.login(server: server, username: name, password: secret)
+        }
+        context.output.line("Login Succeeded")
+        return 0
+    }
+
+    private static func askName(
+        _ engine: any EngineOperations, _ server: String?, _ context: CommandContext
+    ) async throws(Failure) -> String {
+        let known = try daemon { () throws(DrydockError) in try engine.loggedIn(server: server) }
+        let question = known.map { "Username (\($0)): " } ?? "Username: "
+        guard let answer = await context.prompt.line(question) else { throw .printed(1) }
+        let name = trimmed(answer)
+        guard let result = name.isEmpty ? known : name else { throw .message("Error: Non-null Username Required") }
+        return result
+    }
+
+    static func logout(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
+        let server = invocation.arguments.first
+        let engine = try context.open()
+        let name = server ?? hubAddress
+        context.output.line("Removing login credentials for \(name)")
+        _ = try daemon { () throws(DrydockError) in try engine.logout(server: server) }
+        return 0
+    }
+}

@@ -1,0 +1,263 @@
+import Diagnostics
+import Engine
+
+/// Reads the flags that `create` and `run` share.
+struct CreateOptions {
+    let invocation: Invocation
+    let context: CommandContext
+
+    /// The request that the flags and the arguments make.
+    func request() throws(Failure) -> CreateRequest {
+        let image = invocation.arguments.first ?? ""
+        let reference = try invocation.reference(image)
+        var request = CreateRequest(image: image)
+        _ = reference
+        request.command = Array(invocation.arguments.dropFirst())
+        request.name = invocation.string("name").flatMap { $0.isEmpty ? nil : $0 }
+        request.entrypoint = invocation.string("entrypoint")
+        request.env = try environment()
+        request.workingDir = invocation.string("workdir")
+        request.user = invocation.string("user")
+        request.hostname = invocation.string("hostname")
+        request.labels = try labels()
+        request.tty = invocation.bool("tty")
+        request.openStdin = invocation.bool("interactive")
+        request.attach = try attachments()
+        request.autoRemove = invocation.bool("rm")
+        request.publishAll = invocation.bool("publish-all")
+        request.network = invocation.string("network") ?? "default"
+        request.extraHosts = invocation.list("add-host")
+        request.dns = invocation.list("dns")
+        request.capAdd = invocation.list("cap-add")
+        request.capDrop = invocation.list("cap-drop")
+        request.privileged = invocation.bool("privileged")
+        request.readOnlyRootfs = invocation.bool("read-only")
+        request.initProcess = invocation.bool("init")
+        request.stopSignal = invocation.string("stop-signal")
+        request.stopTimeout = invocation.int("stop-timeout")
+        request.platform = try invocation.platform()
+        let pull = invocation.string("pull") ?? "missing"
+        guard let policy = CreateRequest.PullPolicy(rawValue: pull) else {
+            throw .message("invalid pull option: '\(pull)': must be one of \"always\", \"missing\" or \"never\"")
+        }
+        request.pull = policy
+        for specification in invocation.list("publish") {
+            request.ports += try PortSpecification.read(specification)
+        }
+        for specification in invocation.list("volume") {
+            request.mounts.append(try MountSpecification.volume(specification, context))
+        }
+        for specification in invocation.list("tmpfs") {
+            let parts = specification.split(separator: ":", maxSplits: 1).map(String.init)
+            request.tmpfs[parts.first ?? ""] = parts.count > 1 ? parts[1] : ""
+        }
+        for specification in invocation.list("mount") {
+            switch try MountSpecification.mount(specification, context) {
+            case .mount(let mount): request.mounts.append(mount)
+            case .tmpfs(let target): request.tmpfs[target] = ""
+            }
+        }
+        return request
+    }
+
+    private func attachments() throws(Failure) -> Set<String> {
+        let asked = invocation.list("attach").map { $0.lowercased() }
+        for stream in asked where !["stdin", "stdout", "stderr"].contains(stream) {
+            throw .message("valid streams are STDIN, STDOUT and STDERR")
+        }
+        if !asked.isEmpty { return Set(asked) }
+        return invocation.bool("interactive") ? ["stdin", "stdout", "stderr"] : ["stdout", "stderr"]
+    }
+
+    private func environment() throws(Failure) -> [String] {
+        try CreateOptions.environment(invocation, context)
+    }
+
+    /// The environment of `--env-file` and `-e`: files first, and a name alone takes the value that it has here.
+    static func environment(_ invocation: Invocation, _ context: CommandContext) throws(Failure) -> [String] {
+        var result: [String] = []
+        for file in invocation.list("env-file") {
+            for line in try context.lines(of: file) {
+                let entry = String(line.drop { $0.isWhitespace })
+                if entry.isEmpty || entry.hasPrefix("#") { continue }
+                let name = entry.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)[0]
+                if name.isEmpty { throw .message("no variable name on line '\(entry)'") }
+                if name.contains(where: \.isWhitespace) {
+                    throw .message("poorly formatted environment: variable '\(name)' contains whitespaces")
+                }
+                if let resolved = resolved(entry, context) { result.append(resolved) }
+            }
+        }
+        for entry in invocation.list("env") {
+            if entry.isEmpty || entry.hasPrefix("=") { throw .message("invalid environment variable: \(entry)") }
+            if let resolved = resolved(entry, context) { result.append(resolved) }
+        }
+        return result
+    }
+
+    private static func resolved(_ entry: String, _ context: CommandContext) -> String? {
+        if entry.contains("=") { return entry }
+        return context.environment[entry].map { "\(entry)=\($0)" }
+    }
+
+    private func labels() throws(Failure) -> [String: String] {
+        var labels: [String: String] = [:]
+        var entries: [String] = []
+        for file in invocation.list("label-file") {
+            for line in try context.lines(of: file) {
+                let entry = String(line.drop { $0.isWhitespace })
+                if !entry.isEmpty, !entry.hasPrefix("#") { entries.append(entry) }
+            }
+        }
+        for entry in entries + invocation.list("label") {
+            let parts = entry.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            labels[parts[0]] = parts.count > 1 ? parts[1] : ""
+        }
+        return labels
+    }
+}
+
+/// Reads `-p [IP:][HOST:]CONTAINER[/tcp|udp]`, ranges included.
+enum PortSpecification {
+    /// The ports that a specification publishes.
+    static func read(_ text: String) throws(Failure) -> [CreateRequest.Port] {
+        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let transport = (parts.count > 1 ? parts[1] : "tcp").lowercased()
+        let (address, outside, inside) = try split(parts[0])
+        if inside.isEmpty { throw .message("no port specified: \(text)<empty>") }
+        guard ["tcp", "udp", "sctp"].contains(transport) else { throw .message("invalid proto: \(transport)") }
+        guard let insideRange = range(inside) else { throw .message("invalid containerPort: \(inside)") }
+        guard outside.isEmpty || range(outside) != nil else { throw .message("invalid hostPort: \(outside)") }
+        let outsideRange = range(outside).map(Array.init)
+        if let outsideRange, outsideRange.count != insideRange.count {
+            throw .message("invalid ranges specified for container and host Ports: \(inside) and \(outside)")
+        }
+        return insideRange.enumerated().map { place, port in
+            CreateRequest.Port(
+                hostAddress: address, hostPort: outsideRange?[place] ?? 0,
+                containerPort: port, transport: transport)
+        }
+    }
+
+    private static func split(
+        _ text: String
+    ) throws(Failure) -> (address: String, outside: String, inside: String) {
+        var rest = Substring(text)
+        var address = ""
+        if rest.hasPrefix("["), let close = rest.firstIndex(of: "]") {
+            address = String(rest[rest.index(after: rest.startIndex)..<close])
+            rest = rest[rest.index(after: close)...].drop { $0 == ":" }
+        }
+        let parts = rest.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        switch parts.count {
+        case 1: return (address, "", parts[0])
+        case 2: return (address, parts[0], parts[1])
+        case 3 where address.isEmpty:
+            guard parts[0].isEmpty || isAddress(parts[0]) else { throw .message("invalid IP address: \(parts[0])") }
+            return (parts[0], parts[1], parts[2])
+        default: throw .message("invalid IP address: \(parts.dropLast(2).joined(separator: ":"))")
+        }
+    }
+
+    private static func isAddress(_ text: String) -> Bool {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts.allSatisfy { UInt8($0) != nil }
+    }
+
+    private static func range(_ text: String) -> ClosedRange<UInt16>? {
+        let parts = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let first = parts.first.flatMap({ UInt16($0) }) else { return nil }
+        guard parts.count == 2 else { return first...first }
+        guard let last = UInt16(parts[1]), last >= first else { return nil }
+        return first...last
+    }
+}
+
+/// Reads `-v` and `--mount`.
+enum MountSpecification {
+    /// What a `--mount` asks for.
+    enum Kind {
+        case mount(CreateRequest.Mount)
+        case tmpfs(String)
+    }
+
+    /// `-v [SOURCE:]TARGET[:OPTIONS]`
+    static func volume(_ text: String, _ context: CommandContext) throws(Failure) -> CreateRequest.Mount {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        func wrong() -> Failure { .message("invalid volume specification: '\(text)'") }
+        guard (1...3).contains(parts.count), !parts.contains("") else { throw wrong() }
+        if parts.count == 1 {
+            try checkTarget(parts[0], text)
+            return CreateRequest.Mount(source: nil, target: parts[0])
+        }
+        try checkTarget(parts[1], text)
+        var readOnly = false
+        for option in parts.count == 3 ? parts[2].split(separator: ",").map(String.init) : [] {
+            switch option {
+            case "ro", "readonly": readOnly = true
+            case "rw", "z", "Z", "nocopy", "private", "rprivate", "shared", "rshared", "slave", "rslave", "cached",
+                "delegated", "consistent":
+                continue
+            default: throw .message("invalid mode: \(parts[2])")
+            }
+        }
+        return CreateRequest.Mount(source: try source(parts[0], context), target: parts[1], readOnly: readOnly)
+    }
+
+    private static func checkTarget(_ target: String, _ text: String) throws(Failure) {
+        guard target.hasPrefix("/") else {
+            throw .message(
+                "invalid volume specification: '\(text)': invalid mount config for type \"volume\": invalid mount path: "
+                    + "'\(target)' mount path must be absolute")
+        }
+        if target == "/" {
+            throw .message("invalid volume specification: '\(text)': destination can't be '/'")
+        }
+    }
+
+    private static func source(_ text: String, _ context: CommandContext) throws(Failure) -> String {
+        if text.hasPrefix("/") || text.hasPrefix(".") { return context.absolute(text) }
+        let isName = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_.-".contains($0)) }
+        guard isName, text.count > 1, text.first.map({ $0.isLetter || $0.isNumber }) == true else {
+            throw .message(
+                "create \(text): \"\(text)\" includes invalid characters for a local volume name, only "
+                    + "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use "
+                    + "absolute path")
+        }
+        return text
+    }
+
+    /// `--mount type=bind,source=…,target=…[,readonly]`
+    static func mount(_ text: String, _ context: CommandContext) throws(Failure) -> Kind {
+        var type = "volume"
+        var source: String?
+        var target = ""
+        var readOnly = false
+        for field in text.split(separator: ",") {
+            let parts = field.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            let value = parts.count > 1 ? parts[1] : nil
+            switch parts[0].lowercased() {
+            case "type": type = (value ?? "").lowercased()
+            case "source", "src": source = value
+            case "target", "dst", "destination": target = value ?? ""
+            case "readonly", "ro": readOnly = FlagParser.truth(value ?? "true") ?? true
+            default:
+                throw .message(
+                    value == nil
+                        ? "invalid field '\(field)' must be a key=value pair"
+                        : "unexpected key '\(parts[0])' in '\(field)'")
+            }
+        }
+        guard !target.isEmpty else { throw .message("target is required") }
+        switch type {
+        case "tmpfs": return .tmpfs(target)
+        case "bind":
+            guard let source else {
+                throw .message("invalid mount config for type \"bind\": field Source must not be empty")
+            }
+            return .mount(CreateRequest.Mount(source: context.absolute(source), target: target, readOnly: readOnly))
+        case "volume": return .mount(CreateRequest.Mount(source: source, target: target, readOnly: readOnly))
+        default: throw .message("mount type unknown: \"\(type)\"")
+        }
+    }
+}

@@ -1,0 +1,176 @@
+import Diagnostics
+import Engine
+import OCI
+
+/// `docker run`, `docker create`, `docker start`, `docker attach`, `docker exec`.
+enum RunCommands {
+    static func create(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
+        let request = try await decorated(invocation, context) { () throws(Failure) in
+            try CreateOptions(invocation: invocation, context: context).request()
+        }
+        let engine = try context.open()
+        let created = try await create(request, engine, invocation, context)
+        context.output.line(created.id)
+        return 0
+    }
+
+    static func run(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
+        let request = try await decorated(invocation, context) { () throws(Failure) in
+            try CreateOptions(invocation: invocation, context: context).request()
+        }
+        let detach = invocation.bool("detach")
+        if !detach, request.tty, request.openStdin, !context.terminal.inputIsTerminal {
+            throw .message("the input device is not a TTY")
+        }
+        return try await decorated(invocation, context) { () async throws(Failure) in
+            if detach, invocation.isGiven("attach") {
+                throw .message("conflicting options: cannot specify both --attach and --detach")
+            }
+            let engine = try context.open()
+            let created = try await create(request, engine, invocation, context)
+            let options = attachOptions(request, invocation)
+            let span = invocation.span
+            do throws(Failure) {
+                let status = try await blocking { () throws(DrydockError) in
+                    try engine.start(created.id, attach: detach ? nil : options, span)
+                }
+                if detach { context.output.line(created.id) }
+                return status ?? 0
+            } catch {
+                if request.autoRemove {
+                    try? engine.removeContainer(created.id, force: true, volumes: true)
+                }
+                throw error
+            }
+        }
+    }
+
+    private static func attachOptions(_ request: CreateRequest, _ invocation: Invocation) -> AttachOptions {
+        var options = AttachOptions()
+        options.stdin = request.attach.contains("stdin")
+        options.stdout = request.attach.contains("stdout")
+        options.stderr = request.attach.contains("stderr")
+        options.detachKeys = invocation.string("detach-keys")
+        options.signalProxy = invocation.bool("sig-proxy")
+        return options
+    }
+
+    /// Prints failures the way `docker run` does, and ends with 125 where nothing more special is known.
+    private static func decorated<Value>(
+        _ invocation: Invocation, _ context: CommandContext, _ body: () async throws(Failure) -> Value
+    ) async throws(Failure) -> Value {
+        do throws(Failure) { return try await body() } catch {
+            guard error.error != nil else { throw error }
+            context.errors.write(context.errorText.runText(error, command: invocation.commandLine))
+            throw .printed(error.status == 1 ? 125 : error.status)
+        }
+    }
+
+    /// Makes the container; pulls the image first where the policy says so.
+    private static func create(
+        _ request: CreateRequest, _ engine: any EngineOperations, _ invocation: Invocation, _ context: CommandContext
+    ) async throws(Failure) -> CreatedContainer {
+        let span = invocation.span
+        if request.pull == .always { try await pull(request, engine, invocation, context) }
+        var created: CreatedContainer
+        do throws(Failure) {
+            created = try await blocking { () throws(DrydockError) in try engine.create(request, span) }
+        } catch {
+            guard request.pull == .missing, error.error?.code == .notFound, isMissing(request, engine) else {
+                throw error
+            }
+            let reference = try invocation.reference(request.image).withDefaultTag
+            context.errors.line("Unable to find image '\(reference.familiar)' locally")
+            try await pull(request, engine, invocation, context)
+            created = try await blocking { () throws(DrydockError) in try engine.create(request, span) }
+        }
+        for warning in created.warnings { context.errors.line("WARNING: \(warning)") }
+        return created
+    }
+
+    private static func isMissing(_ request: CreateRequest, _ engine: any EngineOperations) -> Bool {
+        do throws(DrydockError) {
+            _ = try engine.inspectImage(request.image)
+            return request.platform != nil
+        } catch {
+            return error.code == .notFound
+        }
+    }
+
+    private static func pull(
+        _ request: CreateRequest, _ engine: any EngineOperations, _ invocation: Invocation, _ context: CommandContext
+    ) async throws(Failure) {
+        let reference = try invocation.reference(request.image).withDefaultTag
+        _ = try await TransferCommands.pull(
+            PullRequest(reference: reference, platform: request.platform), engine, invocation.span, context,
+            sink: invocation.bool("quiet") ? nil : context.errors, isTerminal: context.terminal.errorIsTerminal)
+    }
+
+    static func start(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
+        let joins = invocation.bool("attach") || invocation.bool("interactive")
+        if joins, invocation.arguments.count > 1 {
+            throw .message("you cannot start and attach multiple containers at once")
+        }
+        let engine = try context.open()
+        let span = invocation.span
+        if joins {
+            var options = AttachOptions()
+            options.stdin = invocation.bool("interactive")
+            options.detachKeys = invocation.string("detach-keys")
+            let attach = options
+            let status = try await blocking { () throws(DrydockError) in
+                try engine.start(invocation.arguments[0], attach: attach, span)
+            }
+            return status ?? 0
+        }
+        let failed = await context.forEach(invocation.arguments) { name throws(Failure) in
+            _ = try await blocking { () throws(DrydockError) in try engine.start(name, attach: nil, span) }
+            context.output.line(name)
+        }
+        guard !failed.isEmpty else { return 0 }
+        context.errors.line("Error: failed to start containers: \(failed.joined(separator: ", "))")
+        return 1
+    }
+
+    static func attach(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
+        let engine = try context.open()
+        let name = invocation.arguments[0]
+        let document = try daemon { () throws(DrydockError) in try engine.inspectContainer(name, size: false) }
+        guard document.at("State.Running")?.bool == true else {
+            throw .message("You cannot attach to a stopped container, start it first")
+        }
+        if document.at("State.Paused")?.bool == true {
+            throw .message("You cannot attach to a paused container, unpause it first")
+        }
+        var options = AttachOptions()
+        options.stdin = !invocation.bool("no-stdin") && document.at("Config.OpenStdin")?.bool == true
+        options.detachKeys = invocation.string("detach-keys")
+        options.signalProxy = invocation.bool("sig-proxy")
+        if options.stdin, document.at("Config.Tty")?.bool == true, !context.terminal.inputIsTerminal {
+            throw .message("the input device is not a TTY")
+        }
+        let attach = options
+        let status = try await blocking { () throws(DrydockError) in try engine.attach(name, attach) }
+        return status ?? 0
+    }
+
+    static func exec(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
+        var request = ExecRequest(
+            container: invocation.arguments[0], command: Array(invocation.arguments.dropFirst()))
+        request.stdin = invocation.bool("interactive")
+        request.tty = invocation.bool("tty")
+        request.detach = invocation.bool("detach")
+        request.env = try CreateOptions.environment(invocation, context)
+        request.workingDir = invocation.string("workdir")
+        request.user = invocation.string("user")
+        request.privileged = invocation.bool("privileged")
+        request.detachKeys = invocation.string("detach-keys")
+        let engine = try context.open()
+        if !request.detach, request.stdin, request.tty, !context.terminal.inputIsTerminal {
+            _ = try daemon { () throws(DrydockError) in try engine.inspectContainer(request.container, size: false) }
+            throw .message("the input device is not a TTY")
+        }
+        let (final, span) = (request, invocation.span)
+        return try await blocking { () throws(DrydockError) in try engine.exec(final, span) }
+    }
+}

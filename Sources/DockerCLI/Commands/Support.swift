@@ -1,0 +1,88 @@
+import Diagnostics
+import Dispatch
+import Engine
+import OCI
+
+/// Does blocking work on a thread that may block.
+func blocking<Value: Sendable>(
+    _ body: @escaping @Sendable () throws(DrydockError) -> Value
+) async throws(Failure) -> Value {
+    let result: Result<Value, DrydockError> = await withCheckedContinuation { continuation in
+        DispatchQueue.global().async {
+            do throws(DrydockError) {
+                continuation.resume(returning: .success(try body()))
+            } catch {
+                continuation.resume(returning: .failure(error))
+            }
+        }
+    }
+    do { return try result.get() } catch { throw .daemon(error) }
+}
+
+extension CommandContext {
+    /// Opens the engine.
+    func open() throws(Failure) -> any EngineOperations {
+        do { return try engine() } catch { throw .client(error) }
+    }
+
+    /// How failures look here.
+    var errorText: ErrorText { ErrorText(usesColour: terminal.usesColour && terminal.errorIsTerminal) }
+
+    /// Prints a failure.
+    func report(_ failure: Failure) { errors.write(errorText.text(failure)) }
+
+    /// Does the same for each of several names and goes on after a failure.
+    ///
+    /// - Returns: the names that failed.
+    func forEach(
+        _ names: [String], _ body: (String) async throws(Failure) -> Void
+    ) async -> [String] {
+        var failed: [String] = []
+        for name in names {
+            do throws(Failure) {
+                try await body(name)
+            } catch {
+                report(error)
+                failed.append(name)
+            }
+        }
+        return failed
+    }
+
+    /// Asks whether to go on.
+    func confirm(_ warning: String) async -> Bool {
+        let answer = await prompt.line(warning + "\nAre you sure you want to continue? [y/N] ")
+        return trimmed(answer ?? "").lowercased() == "y"
+    }
+
+    /// An absolute path: the working directory in front of a relative one, without `.` and `..`.
+    func absolute(_ path: String) -> String {
+        var parts: [Substring] = []
+        for part in ((path.hasPrefix("/") ? "" : workingDirectory + "/") + path).split(separator: "/") {
+            if part == "." { continue }
+            if part == ".." { _ = parts.popLast() } else { parts.append(part) }
+        }
+        return "/" + parts.joined(separator: "/")
+    }
+
+    /// The lines of a file of the host.
+    func lines(of path: String) throws(Failure) -> [String] {
+        let bytes = try client { () throws(DrydockError) in try readFile(absolute(path)) }
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false).map {
+            String($0.hasSuffix("\r") ? $0.dropLast() : $0)
+        }
+    }
+}
+
+extension Invocation {
+    /// Reads an image's name; a bad one is the command line's own error.
+    func reference(_ text: String) throws(Failure) -> Reference {
+        try client { () throws(DrydockError) in try Reference(parsing: text) }
+    }
+
+    /// The platform of `--platform`.
+    func platform() throws(Failure) -> Platform? {
+        guard let text = string("platform"), !text.isEmpty else { return nil }
+        return try client { () throws(DrydockError) in try Platform(parsing: text) }
+    }
+}

@@ -1,0 +1,129 @@
+import Diagnostics
+
+/// Finds the command that some arguments mean, and reads its flags.
+struct CommandLineReader {
+    /// What the arguments mean.
+    enum Meaning {
+        /// Run this command.
+        case run(Invocation)
+        /// Print the help of a path; the empty path is `docker` itself.
+        case help(path: [String], toErrors: Bool, deprecatedLetter: Bool)
+        /// `docker --version`
+        case version
+        /// Wrong usage.
+        case wrong(Failure)
+    }
+
+    let table: CommandTable
+
+    /// Reads the words after `docker`.
+    func read(_ words: [String]) -> Meaning {
+        var rest = words[...]
+        while let word = rest.first, word.hasPrefix("-"), word != "-" {
+            switch word {
+            case "--help": return .help(path: [], toErrors: false, deprecatedLetter: false)
+            case "-h": return .help(path: [], toErrors: false, deprecatedLetter: true)
+            case "-v", "--version": return .version
+            case "-D", "--debug", "--debug=true", "--debug=false": rest.removeFirst()
+            default: return .wrong(wrongGlobalFlag(word))
+            }
+        }
+        guard let first = rest.popFirst() else { return .help(path: [], toErrors: true, deprecatedLetter: false) }
+        if first == "help" { return help(of: Array(rest)) }
+        if table.group(first) != nil { return member(of: first, rest) }
+        guard let spec = table.command(at: [first]) else { return unknown(first, rest) }
+        return command(spec, [first], rest)
+    }
+
+    private func help(of path: [String]) -> Meaning {
+        let path = path.filter { !$0.hasPrefix("-") }
+        if let known = knownPath(path) { return .help(path: known, toErrors: false, deprecatedLetter: false) }
+        return .wrong(.message("unknown help topic: \(path.last ?? "")"))
+    }
+
+    private func knownPath(_ path: [String]) -> [String]? {
+        if path.isEmpty || table.command(at: path) != nil { return path }
+        return path.count == 1 && table.group(path[0]) != nil ? path : nil
+    }
+
+    private func member(of group: String, _ words: ArraySlice<String>) -> Meaning {
+        var rest = words
+        guard let name = rest.popFirst() else { return .help(path: [group], toErrors: true, deprecatedLetter: false) }
+        if name.hasPrefix("-") {
+            if name == "--help" || name == "-h" {
+                return .help(path: [group], toErrors: false, deprecatedLetter: name == "-h")
+            }
+            return .wrong(wrongFlag(name, path: [group], synopsis: "docker \(group)"))
+        }
+        guard let spec = table.command(at: [group, name]) else {
+            if rest.contains("--help") { return .help(path: [group], toErrors: false, deprecatedLetter: false) }
+            return .wrong(
+                .usage(
+                    message: "docker: unknown command: docker \(group) \(name)", path: [group],
+                    synopsis: "docker \(group)", hint: "Run", status: 1))
+        }
+        return command(spec, [group, name], rest)
+    }
+
+    private func unknown(_ name: String, _ rest: ArraySlice<String>) -> Meaning {
+        if rest.contains("--help") { return .help(path: [], toErrors: false, deprecatedLetter: false) }
+        return .wrong(
+            .usage(message: "docker: unknown command: docker \(name)", path: [], synopsis: "", hint: "Run", status: 1))
+    }
+
+    private func command(_ spec: CommandSpec, _ path: [String], _ words: ArraySlice<String>) -> Meaning {
+        var parser = FlagParser(spec: spec, words: words)
+        let synopsis = HelpText.usageLine(spec, path)
+        do throws(FlagParser.Stop) {
+            try parser.parse()
+        } catch {
+            switch error {
+            case .help(let deprecated): return .help(path: path, toErrors: false, deprecatedLetter: deprecated)
+            case .wrong(let message):
+                return .wrong(.usage(message: message, path: path, synopsis: synopsis, hint: "Run", status: 125))
+            case .missing(let name):
+                return .wrong(
+                    .client(
+                        DrydockError(
+                            .unsupported, "docker: --\(name) is not supported here yet",
+                            reason: "Docker has this flag; Drydock does not.", exitStatus: 125)))
+            }
+        }
+        var invocation = Invocation(spec: spec, path: path)
+        invocation.given = parser.given
+        invocation.arguments = parser.arguments
+        if let problem = arityProblem(spec.arity, parser.arguments.count) {
+            return .wrong(
+                .usage(
+                    message: "docker: '\(invocation.commandLine)' \(problem.message)", path: path, synopsis: synopsis,
+                    hint: problem.hint, status: 1))
+        }
+        return .run(invocation)
+    }
+
+    private func arityProblem(_ arity: CommandSpec.Arity, _ count: Int) -> (message: String, hint: String)? {
+        func plural(_ count: Int) -> String { count == 1 ? "1 argument" : "\(count) arguments" }
+        switch arity {
+        case .none: return count == 0 ? nil : ("accepts no arguments", "Run")
+        case .exactly(let wanted): return count == wanted ? nil : ("requires \(plural(wanted))", "Run")
+        case .atLeast(let least): return count >= least ? nil : ("requires at least \(plural(least))", "See")
+        case .atMost(let most): return count <= most ? nil : ("requires at most \(plural(most))", "Run")
+        case .between(let least, let most):
+            let fits = count >= least && count <= most
+            return fits ? nil : ("requires at least \(least) and at most \(plural(most))", "Run")
+        }
+    }
+
+    private func wrongGlobalFlag(_ word: String) -> Failure {
+        wrongFlag(word, path: [], synopsis: "docker [OPTIONS] COMMAND [ARG...]")
+    }
+
+    private func wrongFlag(_ word: String, path: [String], synopsis: String) -> Failure {
+        let name = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).first ?? ""
+        let letter = word.dropFirst().first ?? "-"
+        let message =
+            word.hasPrefix("--")
+            ? "unknown flag: \(name)" : "unknown shorthand flag: '\(letter)' in \(word)"
+        return .usage(message: message, path: path, synopsis: synopsis, hint: "Run", status: 125)
+    }
+}

@@ -1,0 +1,60 @@
+import Diagnostics
+
+/// Why a command ends early, and how that is printed.
+enum Failure: Error, Sendable {
+    /// The engine refused: `Error response from daemon: …`.
+    case daemon(DrydockError)
+    /// The command line itself refused: the message as it is.
+    case client(DrydockError)
+    /// The usage is wrong: the message, the usage line and where to find help.
+    case usage(message: String, path: [String], synopsis: String, hint: String, status: Int32)
+    /// Everything has been printed already.
+    case printed(Int32)
+
+    /// A message of the command line's own.
+    static func message(_ text: String, status: Int32 = 1) -> Failure {
+        .client(DrydockError(.invalidArgument, text, exitStatus: status))
+    }
+
+    /// The error inside, where there is one.
+    var error: DrydockError? {
+        switch self {
+        case .daemon(let error), .client(let error): error
+        case .usage, .printed: nil
+        }
+    }
+
+    /// The line that Docker prints for it.
+    var line: String {
+        switch self {
+        case .daemon(let error):
+            error.message.hasPrefix("OCI runtime ") ? error.message : "Error response from daemon: \(error.message)"
+        case .client(let error): error.message
+        case .usage(let message, _, _, _, _): message
+        case .printed: ""
+        }
+    }
+
+    /// The status to end with.
+    var status: Int32 {
+        switch self {
+        case .daemon(let error), .client(let error): error.code == .cancelled ? 130 : error.exitStatus
+        case .usage(_, _, _, _, let status), .printed(let status): status
+        }
+    }
+}
+
+/// Calls the engine; what it throws is the daemon's answer.
+func daemon<Value>(_ body: () throws(DrydockError) -> Value) throws(Failure) -> Value {
+    do { return try body() } catch { throw .daemon(error) }
+}
+
+/// Calls the engine; what it throws is the daemon's answer.
+func daemon<Value>(_ body: () async throws(DrydockError) -> Value) async throws(Failure) -> Value {
+    do { return try await body() } catch { throw .daemon(error) }
+}
+
+/// Reads a value on the command line's side; what it throws is printed as it is.
+func client<Value>(_ body: () throws(DrydockError) -> Value) throws(Failure) -> Value {
+    do { return try body() } catch { throw .client(error) }
+}

@@ -1,0 +1,39 @@
+import Diagnostics
+
+/// What is printed where a command fails: Docker's lines, and below them what Drydock knows more.
+struct ErrorText {
+    /// Whether the additions are dimmed.
+    let usesColour: Bool
+
+    /// The lines of a failure, each ended by a newline.
+    func text(_ failure: Failure) -> String {
+        switch failure {
+        case .printed: return ""
+        case .usage(let message, let path, let synopsis, let hint, _):
+            let command = (["docker"] + path).joined(separator: " ")
+            let usage = synopsis.isEmpty ? "" : "\nUsage:  \(synopsis)\n"
+            return "\(message)\n\(usage)\n\(hint) '\(command) --help' for more information\n"
+        case .daemon(let error), .client(let error):
+            if error.code == .cancelled { return "" }
+            return failure.line + "\n" + additions(error)
+        }
+    }
+
+    /// The lines of a failure of `docker run`, which names itself and its help.
+    func runText(_ failure: Failure, command: String) -> String {
+        guard let error = failure.error, error.code != .cancelled else { return text(failure) }
+        return "docker: \(failure.line)\n\nRun '\(command) --help' for more information\n" + additions(error)
+    }
+
+    /// The reason and the remedy, where there are any.
+    func additions(_ error: DrydockError) -> String {
+        var text = ""
+        if let reason = error.reason, !error.message.contains(reason) { text += dimmed("  \(reason)") }
+        if let remedy = error.remedy { text += dimmed("  → \(remedy)") }
+        return text
+    }
+
+    private func dimmed(_ line: String) -> String {
+        usesColour ? "\u{1b}[2m\(line)\u{1b}[0m\n" : line + "\n"
+    }
+}

@@ -1,0 +1,52 @@
+extension CommandTable {
+    private static let reads = DockerCommand.Needs(store: true)
+
+    /// Docker's commands, as far as Drydock has them.
+    static let docker = CommandTable(
+        groups: [
+            CommandGroup(name: "container", summary: "Manage containers"),
+            CommandGroup(name: "image", summary: "Manage images"),
+            CommandGroup(name: "system", summary: "Manage Docker"),
+        ],
+        commands: imageCommands + containerCommands + otherCommands,
+        common: [
+            "run", "exec", "ps", "build", "pull", "push", "images", "login", "logout", "search", "version", "info",
+        ])
+
+    private static let otherCommands: [CommandSpec] = [
+        CommandSpec(
+            "inspect", "[OPTIONS] NAME|ID [NAME|ID...]", "Return low-level information on Docker objects",
+            flags: [
+                Flags.inspectFormat, Flag("size", "s", "Display total file sizes if the type is container"),
+                Flag(
+                    "type", nil, .string, "Only inspect objects of the given type",
+                    values: ["container", "image", "network", "volume"]),
+            ], .atLeast(1), needs: reads, operands: [.container], action: InspectCommands.any),
+        CommandSpec(
+            "login", "[OPTIONS] [SERVER]", "Authenticate to a registry",
+            description: "Authenticate to a registry.\nDefaults to Docker Hub if no server is specified.",
+            flags: [
+                Flag("password", "p", .string, "Password or Personal Access Token (PAT)"),
+                Flag("password-stdin", "Take the Password or Personal Access Token (PAT) from stdin"),
+                Flag("username", "u", .string, "Username"),
+            ], .atMost(1), needs: reads, action: AccountCommands.login),
+        CommandSpec(
+            "logout", "[SERVER]", "Log out from a registry",
+            description:
+                "Log out from a registry.\nIf no server is specified, the default is defined by the daemon.",
+            .atMost(1), needs: reads, action: AccountCommands.logout),
+        CommandSpec(
+            "search", "[OPTIONS] TERM", "Search Docker Hub for images",
+            flags: [
+                Flags.filter,
+                Flag("format", nil, .string, "Pretty-print search using a Go template", values: ["table", "json"]),
+                Flag("limit", nil, .int, "Max number of search results"), Flags.noTrunc,
+            ], .exactly(1), needs: reads, action: TransferCommands.search),
+        CommandSpec(
+            "system info", aliases: ["info"], "[OPTIONS]", "Display system-wide information",
+            flags: [Flags.inspectFormat], .none, needs: reads, action: SystemCommands.info),
+        CommandSpec(
+            "version", "[OPTIONS]", "Show the Docker version information", flags: [Flags.inspectFormat], .none,
+            needs: reads, action: SystemCommands.version),
+    ]
+}

@@ -1,0 +1,58 @@
+extension CommandTable {
+    private static let reads = DockerCommand.Needs(store: true)
+    private static let changes = DockerCommand.Needs(store: true, identityMap: true)
+
+    static let imageCommands: [CommandSpec] = [
+        CommandSpec(
+            "image history", aliases: ["history"], "[OPTIONS] IMAGE", "Show the history of an image",
+            flags: [
+                Flags.listFormat,
+                Flag("human", "H", "Print sizes and dates in human readable format", preset: "true"),
+                Flags.noTrunc, Flag("quiet", "q", "Only show image IDs"),
+            ], .exactly(1), needs: reads, operands: [.image], missingFlags: ["platform"],
+            action: ImageCommands.history),
+        CommandSpec(
+            "image inspect", "[OPTIONS] IMAGE [IMAGE...]", "Display detailed information on one or more images",
+            flags: [Flags.inspectFormat], .atLeast(1), needs: reads, operands: [.image], missingFlags: ["platform"],
+            action: InspectCommands.image),
+        CommandSpec(
+            "image ls", aliases: ["image list", "images"], "[OPTIONS] [REPOSITORY[:TAG]]", "List images",
+            flags: [
+                Flag("all", "a", "Show all images (default hides intermediate images)"),
+                Flag("digests", "Show digests"), Flags.filter, Flags.listFormat, Flags.noTrunc,
+                Flag("quiet", "q", "Only show image IDs"),
+            ], .atMost(1), needs: reads, operands: [.image], missingFlags: ["tree"], action: ImageCommands.list),
+        CommandSpec(
+            "image prune", "[OPTIONS]", "Remove unused images",
+            flags: [
+                Flag("all", "a", "Remove all unused images, not just dangling ones"),
+                Flags.pruneFilter("until=<timestamp>"), Flags.force,
+            ], .none, needs: changes, action: ImageCommands.prune),
+        CommandSpec(
+            "image pull", aliases: ["pull"], "[OPTIONS] NAME[:TAG|@DIGEST]", "Download an image from a registry",
+            flags: [
+                Flag("all-tags", "a", "Download all tagged images in the repository"), Flags.pullPlatform,
+                Flag("quiet", "q", "Suppress verbose output"),
+            ], .exactly(1), needs: changes, operands: [.image], missingFlags: ["disable-content-trust"],
+            action: TransferCommands.pull),
+        CommandSpec(
+            "image push", aliases: ["push"], "[OPTIONS] NAME[:TAG]", "Upload an image to a registry",
+            flags: [
+                Flag("all-tags", "a", "Push all tags of an image to the repository"),
+                Flag("quiet", "q", "Suppress verbose output"),
+            ], .exactly(1), needs: changes, operands: [.image], missingFlags: ["disable-content-trust", "platform"],
+            action: TransferCommands.push),
+        CommandSpec(
+            "image rm", aliases: ["image remove", "rmi"], "[OPTIONS] IMAGE [IMAGE...]",
+            "Remove one or more images",
+            flags: [
+                Flag("force", "f", "Force removal of the image"),
+                Flag("no-prune", "Do not delete untagged parents"),
+            ], .atLeast(1), needs: changes, operands: [.image], missingFlags: ["platform"],
+            action: ImageCommands.remove),
+        CommandSpec(
+            "image tag", aliases: ["tag"], "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
+            "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE", .exactly(2), needs: reads,
+            operands: [.image, .image], action: ImageCommands.tag),
+    ]
+}

@@ -1,0 +1,75 @@
+import Diagnostics
+
+extension TemplateRun {
+    /// Whether Go's templates take a value as true.
+    static func truth(_ value: JSONValue) -> Bool {
+        switch value {
+        case .null: false
+        case .bool(let truth): truth
+        case .int(let number): number != 0
+        case .double(let number): number != 0
+        case .string(let text): !text.isEmpty
+        case .array(let items): !items.isEmpty
+        case .object(let pairs): !pairs.isEmpty
+        }
+    }
+
+    /// A value as Go prints it: lists as `[a b]`, objects as `map[k:v]`.
+    static func display(_ value: JSONValue, nested: Bool = false) -> String {
+        switch value {
+        case .null: nested ? "<nil>" : "<no value>"
+        case .bool(let truth): truth ? "true" : "false"
+        case .int(let number): String(number)
+        case .double(let number): JSONValue.double(number).compact
+        case .string(let text): text
+        case .array(let items): "[" + items.map { display($0, nested: true) }.joined(separator: " ") + "]"
+        case .object(let pairs):
+            "map["
+                + pairs.sorted { $0.key < $1.key }.map { "\($0.key):\(display($0.value, nested: true))" }
+                .joined(separator: " ") + "]"
+        }
+    }
+
+    /// What Go calls the type of a value from a JSON document.
+    static func typeName(_ value: JSONValue) -> String {
+        switch value {
+        case .null: "nil"
+        case .bool: "bool"
+        case .int, .double: "float64"
+        case .string: "string"
+        case .array: "[]interface {}"
+        case .object: "map[string]interface {}"
+        }
+    }
+
+    /// An operand as it was written.
+    static func source(_ operand: TemplateOperand) -> String {
+        switch operand {
+        case .dot: "."
+        case .variable(let name): "$" + name
+        case .function(let name, _): name
+        case .literal(.string(let text)): "\"\(text)\""
+        case .literal(.int(let number)): String(number)
+        case .literal(.double(let number)): String(number)
+        case .literal(.bool(let truth)): String(truth)
+        case .literal(.null): "nil"
+        case .group: "(…)"
+        case .fields(let base, let names, _):
+            (source(base) == "." ? "" : source(base)) + names.map { "." + $0 }.joined()
+        }
+    }
+
+    /// Text with the characters that Go's JSON encoder escapes for HTML.
+    static func escapedForHTML(_ json: String) -> String {
+        var text = ""
+        for character in json {
+            switch character {
+            case "<": text += "\\u003c"
+            case ">": text += "\\u003e"
+            case "&": text += "\\u0026"
+            default: text.append(character)
+            }
+        }
+        return text
+    }
+}

@@ -1,0 +1,122 @@
+import Diagnostics
+import Engine
+import Testing
+
+@testable import DockerCLI
+
+@Suite("Reading flags")
+struct ParserTests {
+    private func request(
+        _ line: String..., environment: [String: String] = [:], files: [String: String] = [:]
+    ) async -> CreateRequest? {
+        let engine = FakeEngine()
+        let terminal = TerminalTraits(inputIsTerminal: true)
+        let words = line.count == 1 ? line[0].split(separator: " ").map(String.init) : line
+        let context = CommandContext(
+            engine: { engine }, output: OutputSink { _ in }, errors: OutputSink { _ in }, terminal: terminal,
+            prompt: NoPrompt(), trace: Trace(), environment: environment, workingDirectory: "/home/me",
+            now: { 0 }, readFile: { Array((files[$0] ?? "").utf8) })
+        _ = await DockerCommand.run(arguments: words, context: context)
+        return engine.state.withLock { $0.created }
+    }
+
+    @Test("Letters can be joined, with a value at the end")
+    func joined() async {
+        let request = await request("run -itdu1000 --name=c alpine sh")
+        #expect(request?.tty == true)
+        #expect(request?.openStdin == true)
+        #expect(request?.user == "1000")
+        #expect(request?.name == "c")
+    }
+
+    @Test("What follows the image belongs to the program")
+    func programArguments() async {
+        let request = await request("run --rm alpine ls -l --color -- x")
+        #expect(request?.command == ["ls", "-l", "--color", "--", "x"])
+        #expect(request?.autoRemove == true)
+        #expect(await self.request("run --rm=false -- alpine -x")?.command == ["-x"])
+        #expect(await self.request("run --rm=false alpine")?.autoRemove == false)
+    }
+
+    @Test("Flags may follow the arguments of other commands")
+    func interspersed() async {
+        let engine = FakeEngine()
+        let outcome = await docker("rm c1 -f c2", engine: engine)
+        #expect(outcome.output == "c1\nc2\n")
+    }
+
+    @Test("The environment comes from files, from flags and from here")
+    func environment() async {
+        let request = await request(
+            "run --env-file vars -e A=1 -e HERE -eB= -e GONE alpine", environment: ["HERE": "yes"],
+            files: ["/home/me/vars": "# comment\n  X=1 2\nHERE\n\n"])
+        #expect(request?.env == ["X=1 2", "HERE=yes", "A=1", "HERE=yes", "B="])
+    }
+
+    @Test("Ports are read in every form, and ranges")
+    func ports() async {
+        typealias Port = CreateRequest.Port
+        let request = await request("run -p 80 -p 8080:80 -p 127.0.0.1:53:53/udp -p 9000-9001:90-91 alpine")
+        #expect(
+            request?.ports == [
+                Port(hostPort: 0, containerPort: 80), Port(hostPort: 8080, containerPort: 80),
+                Port(hostAddress: "127.0.0.1", hostPort: 53, containerPort: 53, transport: "udp"),
+                Port(hostPort: 9000, containerPort: 90), Port(hostPort: 9001, containerPort: 91),
+            ])
+        #expect(
+            await docker("run -p foo alpine").errors.hasPrefix("docker: invalid containerPort: foo\n\nRun 'docker run"))
+        #expect(await docker("run -p x:80 alpine").errors.hasPrefix("docker: invalid hostPort: x\n"))
+        #expect(await docker("run -p 80/x alpine").errors.hasPrefix("docker: invalid proto: x\n"))
+        #expect(await docker("run -p 80-81:90-95 alpine").status == 125)
+    }
+
+    @Test("Volumes are paths of the host, names or anonymous")
+    func volumes() async {
+        typealias Mount = CreateRequest.Mount
+        let request = await request("run -v /data -v ./src/../x:/src:ro -v cache:/c -v /etc:/e alpine")
+        #expect(
+            request?.mounts == [
+                Mount(source: nil, target: "/data"), Mount(source: "/home/me/x", target: "/src", readOnly: true),
+                Mount(source: "cache", target: "/c"), Mount(source: "/etc", target: "/e"),
+            ])
+        #expect(await docker("run -v :: alpine").errors.hasPrefix("docker: invalid volume specification: '::'"))
+        #expect(await docker("run -v /a:b alpine").errors.contains("mount path must be absolute"))
+    }
+
+    @Test("Lists, texts and numbers reach the request")
+    func values() async {
+        let request = await request(
+            "create -l a=b --label c --cap-add NET_ADMIN --cap-drop ALL --network none -w /w --entrypoint sh "
+                + "--stop-timeout 3 --read-only --tmpfs /run:size=1m --hostname h --pull always alpine -c x")
+        #expect(request?.labels == ["a": "b", "c": ""])
+        #expect(request?.capAdd == ["NET_ADMIN"])
+        #expect(request?.network == "none")
+        #expect(request?.entrypoint == "sh")
+        #expect(request?.stopTimeout == 3)
+        #expect(request?.tmpfs == ["/run": "size=1m"])
+        #expect(request?.pull == .always)
+        #expect(request?.command == ["-c", "x"])
+    }
+
+    @Test("Only commands that touch foreign files need the identity map")
+    func needs() {
+        #expect(DockerCommand.needs(["ps", "-a"]) == .init(store: true))
+        #expect(DockerCommand.needs(["ps", "-as"]) == .init(store: true, identityMap: true))
+        #expect(DockerCommand.needs(["run", "alpine"]) == .init(store: true, identityMap: true))
+        #expect(DockerCommand.needs(["run", "--help"]) == .init())
+        #expect(DockerCommand.needs(["run"]) == .init())
+        for words in [["images"], ["inspect", "x"], ["history", "x"], ["version"], ["exec", "a", "b"]] {
+            #expect(DockerCommand.needs(words).identityMap == false)
+        }
+    }
+
+    @Test("Times are dates, seconds or spans before now")
+    func moments() {
+        #expect(Moment.read("42m", now: 10_000) == 10_000 - 42 * 60)
+        #expect(Moment.read("1h30m", now: 10_000) == 10_000 - 5400)
+        #expect(Moment.read("1970-01-02", now: 0) == 86400)
+        #expect(Moment.read("2013-01-02T13:23:37Z", now: 0) == 1_357_133_017)
+        #expect(Moment.read("2013-01-02T14:23:37+01:00", now: 0) == 1_357_133_017)
+        #expect(Moment.read("yesterday", now: 0) == nil)
+    }
+}

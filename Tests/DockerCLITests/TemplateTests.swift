@@ -1,0 +1,57 @@
+import Diagnostics
+import Testing
+
+@testable import DockerCLI
+
+@Suite("Go templates")
+struct TemplateTests {
+    private static let document: JSONValue = [
+        "Name": "/web", "Count": 3, "On": true, "Off": false, "Nothing": nil,
+        "State": ["Status": "running", "Pid": 12], "Env": ["A=1", "B=2"],
+        "Labels": ["b": "2", "a": "1"], "Ports": ["80/tcp": [["HostPort": "8080"]]],
+    ]
+
+    @Test(
+        "Templates give what Go gives",
+        arguments: [
+            ("plain", "plain"), ("{{.Name}}", "/web"), ("{{ .State.Status }}!", "running!"),
+            ("{{json .State}}", #"{"Status":"running","Pid":12}"#), ("{{.State.Pid | json}}", "12"),
+            ("{{join .Env \",\"}}", "A=1,B=2"), ("{{upper .State.Status}}", "RUNNING"),
+            ("{{title \"hello big world\"}}", "Hello Big World"), ("{{lower \"ABC\"}}", "abc"),
+            ("{{index (split .Name \"/\") 1}}", "web"), ("{{len .Env}}", "2"), ("{{index .Labels \"a\"}}", "1"),
+            ("{{range .Env}}[{{.}}]{{end}}", "[A=1][B=2]"),
+            ("{{range $k, $v := .Labels}}{{$k}}={{$v}};{{end}}", "a=1;b=2;"),
+            ("{{range $i, $e := .Env}}{{if $i}}, {{end}}{{$e}}{{end}}", "A=1, B=2"),
+            ("{{range .Nothing}}x{{else}}none{{end}}", "none"),
+            ("{{if .On}}yes{{else}}no{{end}}", "yes"), ("{{if .Off}}a{{else if .On}}b{{else}}c{{end}}", "b"),
+            ("{{with .State}}{{.Pid}}{{end}}", "12"), ("{{with .Nothing}}x{{else}}y{{end}}", "y"),
+            ("{{if and .On (eq .Count 3)}}ok{{end}}", "ok"), ("{{if or .Off .Nothing}}x{{else}}y{{end}}", "y"),
+            ("{{not .Off}}", "true"), ("{{eq .State.Status \"exited\" \"running\"}}", "true"),
+            ("{{ne .Count 4}} {{lt .Count 4}} {{ge .Count 4}}", "true true false"),
+            ("{{println .Name .Count}}", "/web 3\n"),
+            ("{{printf \"%-6s|%3d|%q\" \"ab\" .Count \"x\"}}", "ab    |  3|\"x\""),
+            ("a {{- .Count -}} b", "a3b"), ("{{/* remark */}}x", "x"), ("{{.Env}}", "[A=1 B=2]"),
+            ("{{.Labels}}", "map[a:1 b:2]"), ("{{.Nothing}}", "<no value>"), ("{{$.Name}}", "/web"),
+            ("{{$x := .Count}}{{$x}}", "3"), ("{{(index (index .Ports \"80/tcp\") 0).HostPort}}", "8080"),
+            ("{{`raw`}}", "raw"), ("{{truncate .Name 3}}", "/we"), ("{{pad \"x\" 1 2}}|", " x  |"),
+            ("{{range .Env}}{{if eq . \"B=2\"}}{{break}}{{end}}{{.}}{{end}}", "A=1"),
+        ])
+    func fills(source: String, text: String) throws {
+        let template = try Template(source)
+        #expect(try template.fill(TemplateSubject(document: TemplateTests.document)) == text)
+    }
+
+    @Test(
+        "Mistakes give Go's messages",
+        arguments: [
+            ("{{.ID", ":1: unclosed action"), ("{{foo}}", ":1: function \"foo\" not defined"),
+            ("{{if .On}}x", ":1: unexpected EOF"), ("{{end}}", ":1: unexpected {{end}}"),
+            ("{{.Foo}}", ":1:2: executing \"\" at <.Foo>: map has no entry for key \"Foo\""),
+            ("{{.State.Foo}}", ":1:2: executing \"\" at <.State.Foo>: map has no entry for key \"Foo\""),
+        ])
+    func mistakes(source: String, message: String) {
+        #expect(throws: TemplateError(message: message)) {
+            _ = try Template(source).fill(TemplateSubject(document: TemplateTests.document))
+        }
+    }
+}
