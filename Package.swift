@@ -34,6 +34,7 @@ let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", packa
 let jwtKit: Target.Dependency = .product(name: "JWTKit", package: "jwt-kit")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -74,7 +75,7 @@ let package = Package(
             [
                 "OCI", "ImageStore", "Layers", "Linux", "Diagnostics", "RegistryClient", hummingbird, httpTypes,
                 nioCore, nioPosix,
-                logging, lifecycle, jwtKit, crypto, cryptoExtras, grdb, systemPackage,
+                logging, lifecycle, unixSignals, jwtKit, crypto, cryptoExtras, grdb, systemPackage,
             ]),
         room("Runtime", ["Linux", "OCI", "Diagnostics", systemPackage]),
         room(

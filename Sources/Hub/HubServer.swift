@@ -1,21 +1,35 @@
 public import Diagnostics
+import HTTPTypes
+import Hummingbird
+import ImageStore
+import Linux
+import Logging
+import NIOCore
+import NIOPosix
+import OCI
+import RegistryClient
+import ServiceLifecycle
+import Synchronization
 public import SystemPackage
+import UnixSignals
 
 /// How a hub serves.
 public struct HubSettings: Sendable {
     /// Where everything of the hub is kept: `hub.sqlite`, `blobs/`, `packages/`, keys.
     public var data: FilePath
-    /// The address to listen on, `ADDR:PORT`; nil means 127.0.0.1 with the port that this directory always had, or a free
-    /// one the first time.
+    /// The address to listen on, `ADDR:PORT`; nil means 127.0.0.1 with the port that this directory always had, or one
+    /// that is free the first time.
     public var listen: String?
     /// A second address, for containers that share the host's network; no error where it cannot be had.
     public var extraListen: String?
     /// The registry that misses in public repositories are passed on to (`https://registry-1.docker.io`); nil for none.
     public var upstream: String? = "https://registry-1.docker.io"
-    /// How long an upstream may take to answer at first, and for how long one that did not is left alone.
+    /// How long a connection to the upstream may take. One that failed is left alone for five minutes.
     public var upstreamPatience = Duration.milliseconds(1500)
     /// The hub ends after so long without a request and without a lease; nil means never.
     public var idleExit: Duration?
+    /// A descriptor that the address is written to, with a newline, when the hub answers; it is then closed.
+    public var readyDescriptor: Int32?
 
     /// Makes settings for a data directory.
     public init(data: FilePath, listen: String? = nil) {
@@ -49,5 +63,210 @@ public enum HubServer {
         _ settings: HubSettings,
         courseImages: (@Sendable (HubRegistry) -> any CourseImageProvider)? = nil,
         ready: @escaping @Sendable (HubAddress) -> Void = { _ in }
-    ) async throws(DrydockError) { throw DrydockError(.internal, "not there yet") }
+    ) async throws(DrydockError) {
+        let registry = try await blocking { () throws(DrydockError) in try HubRegistry(data: settings.data) }
+        let lock = try await soleServer(settings.data)
+        defer { lock.unlock() }
+        let state = try await blocking { () throws(DrydockError) in
+            try registry.blobs.recover()
+            var state = HubStateFile.read(settings.data)
+            state.ready = false
+            try state.write(settings.data)
+            return state
+        }
+        let address = try await bindable(settings, state)
+        let hub = try await HubApplication(registry: registry, settings: settings, courseImages: courseImages)
+        do {
+            try await serve(hub, settings, address, ready)
+        } catch let error as DrydockError {
+            throw error
+        } catch let error as IOError {
+            throw inUse(address, error)
+        } catch is CancellationError {
+        } catch {
+            throw DrydockError(.internal, "the hub stopped: \(error)")
+        }
+        await hub.misses.shutdown()
+        try? await blocking { () throws(DrydockError) in
+            var state = HubStateFile.read(settings.data)
+            state.ready = false
+            try state.write(settings.data)
+        }
+    }
+
+    /// Takes the lock of the process that serves a directory. Others look at it for moments, so one try is not enough.
+    private static func soleServer(_ data: FilePath) async throws(DrydockError) -> FileLock {
+        for _ in 0..<20 {
+            let lock = try await blocking { () throws(DrydockError) in
+                try FileLock.ifFree(HubPaths.serveLock(data))
+            }
+            if let lock { return lock }
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+        throw DrydockError(
+            .conflict, "another process serves the hub in \(data)", remedy: "Use that one, or another directory.")
+    }
+
+    private static func serve(
+        _ hub: HubApplication, _ settings: HubSettings, _ address: HubAddress,
+        _ ready: @escaping @Sendable (HubAddress) -> Void
+    ) async throws {
+        let announced = Mutex(false)
+        let main = hub.application(on: address) { port in
+            let isFirst = announced.withLock { announced in
+                defer { announced = true }
+                return !announced
+            }
+            guard isFirst else { return }
+            let reached = HubAddress(host: Self.reachable(address.host), port: port)
+            try? await blocking { () throws(DrydockError) in
+                try HubStateFile(host: reached.host, port: port, ready: true).write(settings.data)
+                if let number = settings.readyDescriptor {
+                    let descriptor = OwnedDescriptor(number)
+                    try Files.write(Array("\(reached.host):\(port)\n".utf8), to: descriptor.number)
+                }
+            }
+            ready(reached)
+        }
+        var services: [any Service] = [main]
+        if let text = settings.extraListen, let extra = HubAddress(text) {
+            services.append(BestEffort(service: hub.application(on: extra) { _ in }))
+        }
+        var configuration = ServiceGroupConfiguration(
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: HubApplication.logger)
+        configuration.maximumGracefulShutdownDuration = .seconds(5)
+        let group = ServiceGroup(configuration: configuration)
+        guard let limit = settings.idleExit else {
+            try await group.run()
+            return
+        }
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            tasks.addTask {
+                try await hub.waitUntilIdle(limit, lease: HubPaths.lease(settings.data))
+                await group.triggerGracefulShutdown()
+                try await Task.sleep(for: .seconds(3600))
+            }
+            try await tasks.next()
+            tasks.cancelAll()
+        }
+    }
+
+    /// The address that clients on this machine use for one that a hub listens on.
+    private static func reachable(_ host: String) -> String {
+        ["0.0.0.0", "::", "[::]", "*", ""].contains(host) ? "127.0.0.1" : host
+    }
+
+    /// The address to listen on: what was asked for, or the directory's own port, or one near it that is free.
+    private static func bindable(_ settings: HubSettings, _ state: HubStateFile) async throws(DrydockError)
+        -> HubAddress
+    {
+        if let text = settings.listen {
+            guard let address = HubAddress(text) else {
+                throw DrydockError(
+                    .invalidArgument, "invalid address to listen on: \(text)", remedy: "Give it as ADDRESS:PORT.")
+            }
+            if address.port != 0, let error = await probe(address) { throw inUse(address, error) }
+            return address
+        }
+        let start = HubPaths.usualPort(settings.data)
+        let candidates = (state.port.map { [$0] } ?? []) + (0..<50).map { 20_000 + (start - 20_000 + $0 * 37) % 10_000 }
+        for port in candidates {
+            let address = HubAddress(host: "127.0.0.1", port: port)
+            if await probe(address) == nil { return address }
+        }
+        return HubAddress(host: "127.0.0.1", port: 0)
+    }
+
+    /// Why an address cannot be listened on, or nil.
+    private static func probe(_ address: HubAddress) async -> (any Error)? {
+        do {
+            let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .bind(host: address.host, port: address.port).get()
+            try await channel.close()
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private static func inUse(_ address: HubAddress, _ error: any Error) -> DrydockError {
+        let number = (error as? IOError)?.errnoCode
+        let words =
+            number == Errno.addressInUse.rawValue
+            ? "address already in use"
+            : number == Errno.permissionDenied.rawValue ? "permission denied" : "\(error)"
+        return DrydockError(
+            .unavailable, "listen tcp \(address.host):\(address.port): bind: \(words)",
+            remedy: "Choose another port, or stop the program that uses this one.", errno: number)
+    }
+}
+
+/// The parts of a hub that every listener shares.
+struct HubApplication: Sendable {
+    let registry: HubRegistry
+    let misses: PullThrough
+    let responder: HubResponder
+    let activity = HubActivity()
+
+    init(
+        registry: HubRegistry, settings: HubSettings,
+        courseImages: (@Sendable (HubRegistry) -> any CourseImageProvider)?
+    ) async throws(DrydockError) {
+        self.registry = registry
+        misses = PullThrough(
+            registry: registry, upstream: settings.upstream, patience: settings.upstreamPatience,
+            courseImages: courseImages?(registry))
+        responder = HubResponder(
+            registry: registry, gate: try await HubGate(registry: registry), uploads: UploadSessions(), misses: misses,
+            activity: activity)
+    }
+
+    static var logger: Logger {
+        var logger = Logger(label: "drydock.hub") { _ in SwiftLogNoOpLogHandler() }
+        logger.logLevel = .critical
+        return logger
+    }
+
+    /// One listener.
+    /// - Parameter running: is called with the port when it is open.
+    func application(
+        on address: HubAddress, running: @escaping @Sendable (Int) async -> Void
+    ) -> Application<HubResponder> {
+        Application(
+            responder: responder,
+            configuration: ApplicationConfiguration(
+                address: .hostname(address.host, port: address.port), serverName: "drydock-hub"),
+            onServerRunning: { channel in await running(channel.localAddress?.port ?? address.port) },
+            logger: Self.logger)
+    }
+
+    /// Returns when nobody used the hub for a while and nobody holds a lease on it.
+    func waitUntilIdle(_ limit: Duration, lease: FilePath) async throws {
+        while true {
+            let idle = activity.idle
+            if idle < limit || responder.uploads.isActive {
+                try await Task.sleep(for: max(limit - idle, .milliseconds(100)))
+                continue
+            }
+            let isFree = try await blocking { () throws(DrydockError) in
+                guard let lock = try FileLock.ifFree(lease) else { return false }
+                lock.unlock()
+                return true
+            }
+            if isFree { return }
+            try await Task.sleep(for: limit)
+        }
+    }
+}
+
+/// A service whose failure does not end the others.
+private struct BestEffort: Service {
+    let service: any Service
+
+    func run() async throws {
+        try? await service.run()
+        try? await gracefulShutdown()
+    }
 }

@@ -1,4 +1,7 @@
+import AsyncHTTPClient
 import Diagnostics
+import NIOCore
+import NIOHTTP1
 import OCI
 
 /// Reads one blob; see `BlobStream`.
@@ -9,5 +12,118 @@ struct BlobReader {
     let span: Span
     var digester: Digester
 
-    mutating func next() async throws(DrydockError) -> BlobBytes? { nil }
+    private var body: HTTPClientResponse.Body.AsyncIterator?
+    private var toSkip: Int64 = 0
+    private var breaks = 0
+    private var told: Int64 = 0
+    private var ended = false
+
+    init(client: RegistryClient, descriptor: Descriptor, reference: Reference, span: Span, digester: Digester) {
+        self.client = client
+        self.descriptor = descriptor
+        self.reference = reference
+        self.span = span
+        self.digester = digester
+    }
+
+    mutating func next() async throws(DrydockError) -> BlobBytes? {
+        guard !ended else { return nil }
+        while true {
+            // Bytes that the caller had already may be all there is.
+            if body == nil, digester.count == descriptor.size, digester.count > 0 { return try finish() }
+            do {
+                if body == nil { try await open() }
+                guard let buffer = try await body?.next() else {
+                    guard digester.count < descriptor.size else { return try finish() }
+                    throw DrydockError(.unavailable, "unexpected EOF", reason: "the blob ended too early")
+                }
+                if let bytes = try accept(buffer) { return bytes }
+            } catch let error as DrydockError where error.code != .unavailable {
+                throw error
+            } catch {
+                try await mend(error)
+            }
+        }
+    }
+
+    /// Sends the request, for the bytes that are still missing.
+    private mutating func open() async throws(DrydockError) {
+        let endpoint = try await client.settings.endpoint(reference.registry)
+        var request = RegistryRequest(
+            url: endpoint.url("\(reference.repository)/blobs/\(descriptor.digest)"), endpoint: endpoint,
+            scopes: ["repository:\(reference.repository):pull"], span: span)
+        let from = digester.count
+        if from > 0 { request.headers.add(name: "range", value: "bytes=\(from)-") }
+        let response = try await client.transport.send(request)
+        switch response.status.code {
+        case 200: toSkip = from
+        case 206:
+            let range = response.headers["content-range"].first
+            guard range?.hasPrefix("bytes \(from)-") ?? true else {
+                throw DrydockError(.corrupt, "the registry sent another range than it was asked for", reason: range)
+            }
+            toSkip = 0
+            span.fact("resumed-at", .bytes(from))
+        default:
+            let refusal = await response.refusal()
+            if refusal.status == 404 {
+                throw DrydockError(
+                    .notFound, "error pulling image: blob unknown: blob unknown to registry",
+                    reason: "\(reference.familiarName) on \(reference.registry) lacks \(descriptor.digest)",
+                    remedy: "The image on the registry is damaged; push it again.")
+            }
+            throw refusal.pullError(reference)
+        }
+        body = response.body.makeAsyncIterator()
+    }
+
+    private mutating func accept(_ received: ByteBuffer) throws(DrydockError) -> BlobBytes? {
+        var buffer = received
+        if toSkip > 0 {
+            let skipped = Int(min(toSkip, Int64(buffer.readableBytes)))
+            buffer.moveReaderIndex(forwardBy: skipped)
+            toSkip -= Int64(skipped)
+        }
+        guard buffer.readableBytes > 0 else { return nil }
+        buffer.withUnsafeReadableBytes { digester.update($0) }
+        guard digester.count <= descriptor.size else {
+            throw DrydockError(
+                .corrupt, "filesystem layer verification failed for digest \(descriptor.digest)",
+                reason: "more bytes came than the \(descriptor.size) that the manifest promises",
+                remedy: "The registry or something on the way changes content; try another network.")
+        }
+        if digester.count - told >= 1 << 19 || digester.count == descriptor.size {
+            told = digester.count
+            span.progress(told, of: descriptor.size)
+        }
+        return BlobBytes(buffer: buffer)
+    }
+
+    private mutating func finish() throws(DrydockError) -> BlobBytes? {
+        ended = true
+        body = nil
+        span.fact("phase", .text("Verifying Checksum"))
+        let found = digester.digest()
+        guard found == descriptor.digest else {
+            throw DrydockError(
+                .corrupt, "filesystem layer verification failed for digest \(descriptor.digest)",
+                reason: "the bytes that came have the digest \(found)",
+                remedy: "Nothing was kept. The registry or something on the way changes content; try again.")
+        }
+        span.fact("phase", .text("Download complete"))
+        return nil
+    }
+
+    /// Prepares another try after a transfer broke, or gives up.
+    private mutating func mend(_ error: any Error) async throws(DrydockError) {
+        body = nil
+        breaks += 1
+        let known = ConnectionFailure.error(error, method: "GET", url: "blobs/\(descriptor.digest)")
+        let passing = Transport.mayPass(known) || known.code == .unavailable && digester.count > 0
+        guard known.code == .unavailable, passing, breaks < client.settings.retry.attempts,
+            let pause = client.settings.retry.pause(after: breaks, nil)
+        else { throw known }
+        span.fact("broken-at", .bytes(digester.count))
+        try await client.transport.sleep(pause)
+    }
 }

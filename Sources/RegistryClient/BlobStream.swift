@@ -41,11 +41,6 @@ public struct BlobStream: AsyncSequence, Sendable {
 
         /// The next bytes, or nil after the last verified byte.
         public mutating func next() async throws(DrydockError) -> BlobBytes? { try await reader.next() }
-
-        /// The next bytes, or nil after the last verified byte.
-        public mutating func next(isolation: isolated (any Actor)?) async throws(DrydockError) -> BlobBytes? {
-            try await reader.next()
-        }
     }
 
     /// Starts to read.

@@ -18,6 +18,8 @@ public struct RegistrySettings: Sendable {
     public var parallelUploads = 3
     /// Uploads go in pieces of this many bytes where it is not nil; otherwise each blob goes in one request.
     public var uploadChunk: Int?
+    /// How long a connection may take to come about.
+    public var connectTimeout = Duration.seconds(10)
     /// The `User-Agent` header.
     public var userAgent = "drydock"
 

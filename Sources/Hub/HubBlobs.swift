@@ -1,0 +1,146 @@
+import Diagnostics
+import HTTPTypes
+import Hummingbird
+import ImageStore
+import Linux
+import NIOCore
+import OCI
+import RegistryClient
+import SystemPackage
+
+extension HubResponder {
+    func blob(_ request: Request, _ repository: String, _ digest: Digest) async throws -> Response {
+        let registry = registry
+        switch request.method {
+        case .get, .head:
+            try await authorize(request, repository, "pull")
+            let has = try await blocking { () throws(DrydockError) in
+                try registry.hasBlob(digest, in: repository) && registry.blobs.has(digest)
+            }
+            if !has {
+                if let passed = try await misses.blob(digest, of: repository, head: request.method == .head) {
+                    return passed
+                }
+                throw HubRefusal.unknownBlob(digest)
+            }
+            let headers: HTTPFields = [
+                .contentType: "application/octet-stream", .contentDigest: digest.description, .eTag: "\"\(digest)\"",
+                .cacheControl: "max-age=31536000",
+            ]
+            return try await file(request, registry.blobs.path(digest), headers: headers)
+        case .delete:
+            try await authorize(request, repository, "delete")
+            let removed = try await blocking { () throws(DrydockError) in
+                try registry.unlink(digest, from: repository)
+            }
+            guard removed else { throw HubRefusal.unknownBlob(digest) }
+            return Response(status: .accepted)
+        default: throw HubRefusal(.methodNotAllowed, "UNSUPPORTED", "the operation is unsupported")
+        }
+    }
+
+    // MARK: Packages
+
+    func package(_ request: Request, _ path: String) async throws -> Response {
+        try onlyReads(request)
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        guard !parts.contains(where: { $0.isEmpty || $0 == "." || $0 == ".." || $0.utf8.contains(0) }) else {
+            throw HubRefusal(.notFound, "UNSUPPORTED", "there is no such package")
+        }
+        let file = registry.packages.appending(path)
+        return try await self.file(request, file, headers: [.contentType: "application/octet-stream"])
+    }
+
+    // MARK: Files with ranges
+
+    /// Sends a file, or the part of it that a `Range` header asks for (RFC 9110, section 14).
+    private func file(_ request: Request, _ path: FilePath, headers: HTTPFields) async throws -> Response {
+        let opened = try await blocking { () throws(DrydockError) -> (OwnedDescriptor, Int64)? in
+            do throws(DrydockError) {
+                let file = try OwnedDescriptor.open(path, .readOnly, options: [.noFollow])
+                let status: FileStatus
+                do throws(Errno) {
+                    status = try FileAt.status(file.number)
+                } catch {
+                    throw DrydockError(.system, "stat \(path): \(error)", errno: error.rawValue)
+                }
+                return status.isRegular ? (file, status.size) : nil
+            } catch {
+                if error.errno == Errno.noSuchFileOrDirectory.rawValue || error.errno == Errno.notDirectory.rawValue {
+                    return nil
+                }
+                throw error
+            }
+        }
+        guard let (file, size) = opened else {
+            throw HubRefusal(.notFound, "BLOB_UNKNOWN", "there is nothing of that name")
+        }
+        var headers = headers
+        headers[.acceptRanges] = "bytes"
+        var range: Range<Int64> = 0..<size
+        var status = HTTPResponse.Status.ok
+        if let text = request.headers[.range], text.hasPrefix("bytes="), !text.contains(",") {
+            guard let wanted = Self.range(text.dropFirst(6), of: size) else {
+                headers[.contentRange] = "bytes */\(size)"
+                var refusal = HubRefusal(.rangeNotSatisfiable, "RANGE_INVALID", "the range is outside of the blob")
+                refusal.headers = headers
+                throw refusal
+            }
+            range = wanted
+            status = .partialContent
+            headers[.contentRange] = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(size)"
+        }
+        headers[.contentLength] = String(range.upperBound - range.lowerBound)
+        if request.method == .head { return Response(status: status, headers: headers) }
+        let activity = activity
+        let wanted = range
+        return Response(
+            status: status, headers: headers,
+            body: ResponseBody(contentLength: Int(range.upperBound - range.lowerBound)) { writer in
+                activity.begin()
+                defer { activity.end() }
+                var at = wanted.lowerBound
+                while at < wanted.upperBound {
+                    let buffer = try await Self.read(file, path, at: at, count: min(1 << 18, wanted.upperBound - at))
+                    at += Int64(buffer.readableBytes)
+                    try await writer.write(buffer)
+                }
+                try await writer.finish(nil)
+            })
+    }
+
+    private static func read(
+        _ file: OwnedDescriptor, _ path: FilePath, at offset: Int64, count: Int64
+    ) async throws(DrydockError) -> ByteBuffer {
+        try await blocking { () throws(DrydockError) in
+            var buffer = ByteBuffer()
+            do {
+                try buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: Int(count)) { target in
+                    try file.descriptor.read(
+                        fromAbsoluteOffset: offset,
+                        into: UnsafeMutableRawBufferPointer(rebasing: target[..<Int(count)]))
+                }
+            } catch {
+                throw DrydockError(.system, "read \(path): \(error)")
+            }
+            guard buffer.readableBytes > 0 else {
+                throw DrydockError(.corrupt, "\(path) became shorter while it was read")
+            }
+            return buffer
+        }
+    }
+
+    /// The bytes that `first-last`, `first-` or `-count` means; nil where none of them exist.
+    static func range(_ text: Substring, of size: Int64) -> Range<Int64>? {
+        let parts = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2 else { return nil }
+        if parts[0].isEmpty {
+            guard let count = Int64(parts[1]), count > 0, size > 0 else { return nil }
+            return max(0, size - count)..<size
+        }
+        guard let first = Int64(parts[0]), first >= 0, first < size else { return nil }
+        if parts[1].isEmpty { return first..<size }
+        guard let last = Int64(parts[1]), last >= first else { return nil }
+        return first..<(min(last, size - 1) + 1)
+    }
+}

@@ -1,0 +1,306 @@
+import Diagnostics
+import FoundationEssentials
+import GRDB
+import OCI
+
+/// A manifest or an index that was read as far as a registry must understand it.
+struct ManifestContent: Sendable {
+    var bytes: [UInt8]
+    var mediaType: MediaType
+    var artifactType: String?
+    var subject: Digest?
+    var annotations: JSONValue?
+    /// What must be in the repository before this may be.
+    var needs: [Need]
+    /// The blobs that a manifest names, with their sizes.
+    var blobs: [Descriptor]
+
+    enum Need: Sendable, Hashable, CustomStringConvertible {
+        case blob(Digest)
+        case manifest(Digest)
+
+        var description: String {
+            switch self {
+            case .blob(let digest), .manifest(let digest): digest.description
+            }
+        }
+    }
+
+    /// Reads a manifest.
+    /// - Throws: `.invalidArgument` where it is none that a registry can take.
+    init(_ bytes: [UInt8], mediaType named: MediaType?) throws(DrydockError) {
+        self.bytes = bytes
+        let json: JSONValue
+        do {
+            json = try JSONValue(parsing: bytes)
+        } catch {
+            throw Self.invalid(error.message)
+        }
+        guard json["schemaVersion"]?.int == 2 else { throw Self.invalid("schemaVersion is not 2") }
+        let own = json["mediaType"]?.string.map(MediaType.init(rawValue:))
+        if let own, let named, own != named, named.isIndex || named.isManifest {
+            throw Self.invalid("the document's media type is \(own.rawValue), the request's is \(named.rawValue)")
+        }
+        let fallback: MediaType = json["manifests"] != nil ? .ociIndex : .ociManifest
+        mediaType = own ?? named ?? fallback
+        annotations = json["annotations"]
+        do {
+            if let value = json["subject"], value != .null { subject = try Descriptor(value).digest }
+            if json["manifests"] != nil {
+                let index = try Index(json, mediaType: mediaType)
+                needs = index.manifests.map { .manifest($0.digest) }
+                blobs = []
+                artifactType = json["artifactType"]?.string
+            } else {
+                let manifest = try Manifest(json, mediaType: mediaType)
+                blobs = [manifest.config]
+                for (layer, document) in zip(manifest.layers, json["layers"]?.array ?? []) {
+                    // Foreign layers live where their URLs say.
+                    if document["urls"]?.array?.isEmpty ?? true { blobs.append(layer) }
+                }
+                needs = blobs.map { .blob($0.digest) }
+                artifactType = manifest.artifactType ?? manifest.config.mediaType.rawValue
+            }
+        } catch {
+            throw Self.invalid(error.description)
+        }
+    }
+
+    private static func invalid(_ reason: String) -> DrydockError {
+        DrydockError(.invalidArgument, "manifest invalid", reason: reason)
+    }
+}
+
+/// A manifest as it is kept.
+struct StoredManifest: Sendable {
+    var digest: Digest
+    var mediaType: MediaType
+    var bytes: [UInt8]
+}
+
+extension HubRegistry {
+    // MARK: Manifests and tags
+
+    /// The manifest under a tag or a digest.
+    func manifest(_ reference: String, in repository: String) throws(DrydockError) -> StoredManifest? {
+        let row = try database.read { database in
+            reference.contains(":")
+                ? try Row.fetchOne(
+                    database,
+                    sql: "SELECT digest, mediaType, content FROM manifest WHERE repository = ? AND digest = ?",
+                    arguments: [repository, reference])
+                : try Row.fetchOne(
+                    database,
+                    sql: """
+                        SELECT manifest.digest, mediaType, content FROM tag JOIN manifest USING (repository, digest)
+                        WHERE repository = ? AND tag.name = ?
+                        """, arguments: [repository, reference])
+        }
+        guard let row else { return nil }
+        let digest: String = row["digest"]
+        let type: String = row["mediaType"]
+        return StoredManifest(
+            digest: try Digest(digest), mediaType: MediaType(rawValue: type),
+            bytes: Self.content(row))
+    }
+
+    private static func content(_ row: Row) -> [UInt8] {
+        let data: Data = row["content"]
+        return Array(data)
+    }
+
+    /// What of some needs is not in a repository.
+    func missing(
+        _ needs: [ManifestContent.Need], in repository: String
+    ) throws(DrydockError) -> [ManifestContent.Need] {
+        let unlinked = try database.read { database in
+            try needs.filter { need in
+                let (table, digest) =
+                    switch need {
+                    case .blob(let digest): ("repositoryBlob", digest)
+                    case .manifest(let digest): ("manifest", digest)
+                    }
+                return try Row.fetchOne(
+                    database, sql: "SELECT 1 FROM \(table) WHERE repository = ? AND digest = ?",
+                    arguments: [repository, digest.description]) == nil
+            }
+        }
+        return unlinked
+    }
+
+    /// Keeps a manifest, and lets tags point at it: in one transaction.
+    func store(
+        _ content: ManifestContent, digest: Digest, in repository: String, tags: [String], pushed: Bool = false
+    ) throws(DrydockError) {
+        try database.write { database in
+            try Self.make(repository, in: database)
+            try database.execute(
+                sql: """
+                    INSERT INTO manifest (repository, digest, mediaType, content, artifactType, subject, created)
+                    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET mediaType = excluded.mediaType
+                    """,
+                arguments: [
+                    repository, digest.description, content.mediaType.rawValue, Data(content.bytes),
+                    content.artifactType, content.subject?.description, HubDatabase.now,
+                ])
+            for tag in tags {
+                try database.execute(
+                    sql: """
+                        INSERT INTO tag (repository, name, digest, updated) VALUES (?, ?, ?, ?)
+                        ON CONFLICT DO UPDATE SET digest = excluded.digest, updated = excluded.updated
+                        """, arguments: [repository, tag, digest.description, HubDatabase.now])
+            }
+            if pushed {
+                try database.execute(
+                    sql: "UPDATE repository SET pushes = pushes + 1 WHERE name = ?", arguments: [repository])
+            }
+        }
+    }
+
+    /// Removes a tag, or a manifest with the tags that point at it.
+    /// - Returns: whether there was one.
+    func removeManifest(_ reference: String, in repository: String) throws(DrydockError) -> Bool {
+        try database.write { database in
+            let sql =
+                reference.contains(":")
+                ? "DELETE FROM manifest WHERE repository = ? AND digest = ?"
+                : "DELETE FROM tag WHERE repository = ? AND name = ?"
+            try database.execute(sql: sql, arguments: [repository, reference])
+            return database.changesCount > 0
+        }
+    }
+
+    /// The tags of a repository after `last`, sorted; nil where there is no such repository.
+    func tags(of repository: String, after last: String?, limit: Int) throws(DrydockError) -> [String]? {
+        try database.read { database in
+            guard try Self.exists(repository, in: database) else { return nil }
+            return try String.fetchAll(
+                database, sql: "SELECT name FROM tag WHERE repository = ? AND name > ? ORDER BY name LIMIT ?",
+                arguments: [repository, last ?? "", limit])
+        }
+    }
+
+    /// The repositories after `last` that have something in them, sorted.
+    func repositories(after last: String?, limit: Int) throws(DrydockError) -> [String] {
+        try database.read { database in
+            try String.fetchAll(
+                database,
+                sql: """
+                    SELECT name FROM repository WHERE name > ?
+                    AND EXISTS (SELECT 1 FROM manifest WHERE repository = repository.name) ORDER BY name LIMIT ?
+                    """, arguments: [last ?? "", limit])
+        }
+    }
+
+    /// Whether a repository exists.
+    func hasRepository(_ repository: String) throws(DrydockError) -> Bool {
+        try database.read { try Self.exists(repository, in: $0) }
+    }
+
+    private static func exists(_ repository: String, in database: Database) throws -> Bool {
+        try Row.fetchOne(database, sql: "SELECT 1 FROM repository WHERE name = ?", arguments: [repository]) != nil
+    }
+
+    /// The manifests that say something about a digest (distribution-spec, "Listing Referrers").
+    func referrers(of digest: Digest, in repository: String) throws(DrydockError) -> [JSONValue] {
+        let rows = try database.read { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT digest, mediaType, artifactType, content FROM manifest
+                    WHERE repository = ? AND subject = ? ORDER BY created, digest
+                    """, arguments: [repository, digest.description])
+        }
+        return rows.map { row in
+            let bytes = Self.content(row)
+            var pairs: [(key: String, value: JSONValue)] = [
+                ("mediaType", .string(row["mediaType"])), ("digest", .string(row["digest"])),
+                ("size", .int(Int64(bytes.count))),
+            ]
+            if let type: String = row["artifactType"] { pairs.append(("artifactType", .string(type))) }
+            if let notes = (try? JSONValue(parsing: bytes))?["annotations"], notes != .null {
+                pairs.append(("annotations", notes))
+            }
+            return .object(pairs)
+        }
+    }
+
+    // MARK: Blobs
+
+    /// Makes a blob a repository's own.
+    func link(_ digest: Digest, to repository: String) throws(DrydockError) {
+        try database.write { database in
+            try Self.make(repository, in: database)
+            try database.execute(
+                sql: "INSERT OR IGNORE INTO repositoryBlob (repository, digest) VALUES (?, ?)",
+                arguments: [repository, digest.description])
+        }
+    }
+
+    /// Whether a repository has a blob.
+    func hasBlob(_ digest: Digest, in repository: String) throws(DrydockError) -> Bool {
+        try database.read { database in
+            try Row.fetchOne(
+                database, sql: "SELECT 1 FROM repositoryBlob WHERE repository = ? AND digest = ?",
+                arguments: [repository, digest.description]) != nil
+        }
+    }
+
+    /// A repository that has a blob.
+    func repository(having digest: Digest) throws(DrydockError) -> String? {
+        try database.read { database in
+            try String.fetchOne(
+                database, sql: "SELECT repository FROM repositoryBlob WHERE digest = ? LIMIT 1",
+                arguments: [digest.description])
+        }
+    }
+
+    /// Takes a blob from a repository; its bytes stay until nothing needs them and the hub cleans up.
+    /// - Returns: whether the repository had it.
+    func unlink(_ digest: Digest, from repository: String) throws(DrydockError) -> Bool {
+        try database.write { database in
+            try database.execute(
+                sql: "DELETE FROM repositoryBlob WHERE repository = ? AND digest = ?",
+                arguments: [repository, digest.description])
+            return database.changesCount > 0
+        }
+    }
+
+    // MARK: Search and counts
+
+    /// Counts a pull.
+    func countPull(_ repository: String) throws(DrydockError) {
+        try database.write { database in
+            try database.execute(
+                sql: "UPDATE repository SET pulls = pulls + 1 WHERE name = ?", arguments: [repository])
+        }
+    }
+
+    /// Repositories whose name or description contains a term: the best known first.
+    func search(_ term: String, limit: Int) throws(DrydockError) -> [JSONValue] {
+        let pattern =
+            "%"
+            + term.lowercased().replacing("\\", with: "\\\\").replacing("%", with: "\\%").replacing("_", with: "\\_")
+            + "%"
+        let rows = try database.read { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT name, description, stars, pulls FROM repository
+                    WHERE (name LIKE ? ESCAPE '\\' OR description LIKE ? ESCAPE '\\')
+                    AND EXISTS (SELECT 1 FROM manifest WHERE repository = repository.name)
+                    ORDER BY name LIKE 'library/%' DESC, stars DESC, pulls DESC, name LIMIT ?
+                    """, arguments: [pattern, pattern, limit])
+        }
+        return rows.map { row in
+            let name: String = row["name"]
+            let isOfficial = name.hasPrefix("library/")
+            return [
+                "name": .string(isOfficial ? String(name.dropFirst(8)) : name),
+                "description": .string(row["description"]), "star_count": .int(row["stars"]),
+                "pull_count": .int(row["pulls"]), "is_official": .bool(isOfficial), "is_automated": false,
+                "is_trusted": false,
+            ]
+        }
+    }
+}

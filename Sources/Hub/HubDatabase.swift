@@ -1,0 +1,82 @@
+import Diagnostics
+import FoundationEssentials
+import GRDB
+import Linux
+import SystemPackage
+
+/// The hub's metadata in SQLite.
+struct HubDatabase: Sendable {
+    private let pool: DatabasePool
+
+    init(_ file: FilePath) throws(DrydockError) {
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(10)
+        configuration.maximumReaderCount = 8
+        configuration.prepareDatabase { database in
+            // What was acknowledged must survive a power failure too.
+            try database.execute(sql: "PRAGMA synchronous = FULL")
+        }
+        do {
+            pool = try DatabasePool(path: file.string, configuration: configuration)
+            try Self.migrations.migrate(pool)
+        } catch {
+            throw Self.translated(error)
+        }
+    }
+
+    func read<Result>(_ work: (Database) throws -> Result) throws(DrydockError) -> Result {
+        do { return try pool.read(work) } catch { throw Self.translated(error) }
+    }
+
+    func write<Result>(_ work: (Database) throws -> Result) throws(DrydockError) -> Result {
+        do { return try pool.write(work) } catch { throw Self.translated(error) }
+    }
+
+    private static func translated(_ error: any Error) -> DrydockError {
+        if let known = error as? DrydockError { return known }
+        if let database = error as? DatabaseError {
+            let code: DrydockError.Code = database.resultCode == .SQLITE_FULL ? .exhausted : .system
+            return DrydockError(
+                code, "the hub's database: \(database.message ?? "error \(database.resultCode.rawValue)")",
+                remedy: code == .exhausted ? "Make room on the disk." : nil)
+        }
+        return DrydockError(.system, "the hub's database: \(error)")
+    }
+
+    private static var migrations: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1 accounts, repositories, manifests, tags") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE account (
+                        name TEXT PRIMARY KEY, salt BLOB NOT NULL, hash BLOB NOT NULL, rounds INTEGER NOT NULL,
+                        created TEXT NOT NULL) WITHOUT ROWID;
+                    CREATE TABLE repository (
+                        name TEXT PRIMARY KEY, description TEXT NOT NULL DEFAULT '', stars INTEGER NOT NULL DEFAULT 0,
+                        pulls INTEGER NOT NULL DEFAULT 0, pushes INTEGER NOT NULL DEFAULT 0,
+                        upstream INTEGER NOT NULL DEFAULT 0, created TEXT NOT NULL) WITHOUT ROWID;
+                    CREATE TABLE manifest (
+                        repository TEXT NOT NULL REFERENCES repository(name) ON DELETE CASCADE,
+                        digest TEXT NOT NULL, mediaType TEXT NOT NULL, content BLOB NOT NULL,
+                        artifactType TEXT, subject TEXT, created TEXT NOT NULL,
+                        PRIMARY KEY (repository, digest));
+                    CREATE INDEX manifestSubject ON manifest (repository, subject) WHERE subject IS NOT NULL;
+                    CREATE TABLE tag (
+                        repository TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, updated TEXT NOT NULL,
+                        PRIMARY KEY (repository, name),
+                        FOREIGN KEY (repository, digest) REFERENCES manifest(repository, digest) ON DELETE CASCADE)
+                        WITHOUT ROWID;
+                    CREATE TABLE repositoryBlob (
+                        repository TEXT NOT NULL REFERENCES repository(name) ON DELETE CASCADE,
+                        digest TEXT NOT NULL, PRIMARY KEY (repository, digest)) WITHOUT ROWID;
+                    CREATE TABLE upstreamBlob (
+                        repository TEXT NOT NULL, digest TEXT NOT NULL, mediaType TEXT NOT NULL, size INTEGER NOT NULL,
+                        PRIMARY KEY (repository, digest)) WITHOUT ROWID;
+                    """)
+        }
+        return migrator
+    }
+
+    /// This moment in RFC 3339.
+    static var now: String { Date.now.formatted(.iso8601) }
+}

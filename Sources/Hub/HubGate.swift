@@ -1,0 +1,188 @@
+import Crypto
+import Diagnostics
+import FoundationEssentials
+import HTTPTypes
+import JWTKit
+import NIOPosix
+import OCI
+import RegistryClient
+import Synchronization
+
+/// Who makes a request.
+enum Principal: Sendable, Hashable {
+    /// Nobody said who he is.
+    case none
+    /// Somebody with a token for the anonymous.
+    case anonymous
+    /// A user of the hub.
+    case user(String)
+
+    var name: String? {
+        if case .user(let name) = self { return name }
+        return nil
+    }
+}
+
+/// What somebody may do with one repository.
+struct RepositoryAccess: Sendable, Hashable, Codable {
+    var type: String
+    var name: String
+    var actions: [String]
+}
+
+/// The claims of the hub's tokens (Docker's "Token Authentication Implementation").
+struct HubToken: JWTPayload {
+    var iss: IssuerClaim
+    var sub: SubjectClaim
+    var aud: AudienceClaim
+    var exp: ExpirationClaim
+    var nbf: NotBeforeClaim
+    var access: [RepositoryAccess]
+
+    func verify(using algorithm: some JWTAlgorithm) async throws {
+        try exp.verifyNotExpired()
+        try nbf.verifyNotBefore()
+        try aud.verifyIntendedAudience(includes: HubGate.service)
+    }
+}
+
+/// Knows users and decides what they may do.
+final class HubGate: Sendable {
+    static let service = "drydock-hub"
+    /// The lifetime of a token in seconds, as Docker Hub's.
+    static let lifetime: Int64 = 300
+
+    private struct Known {
+        var user: String
+        var until: ContinuousClock.Instant
+    }
+
+    let registry: HubRegistry
+    let throttle = LoginThrottle()
+    private let keys = JWTKeyCollection()
+    /// Two passwords are hashed at a time: each takes 16 MiB and a core.
+    private let hashing = NIOThreadPool(numberOfThreads: 2)
+    private let known = Mutex<[SHA256Digest: Known]>([:])
+
+    init(registry: HubRegistry) async throws(DrydockError) {
+        self.registry = registry
+        hashing.start()
+        let secret = try await blocking { () throws(DrydockError) in try registry.tokenSecret() }
+        await keys.add(hmac: HMACKey(key: SymmetricKey(data: secret)), digestAlgorithm: .sha256)
+    }
+
+    deinit { hashing.shutdownGracefully { _ in } }
+
+    /// What the rules let somebody do with a repository.
+    func allowed(_ principal: Principal, _ repository: String) -> Set<String> {
+        guard let name = principal.name, repository.hasPrefix(name + "/") else { return ["pull"] }
+        return ["pull", "push", "delete"]
+    }
+
+    /// Who sends this `Authorization` header, and what the token allows where it is one.
+    /// - Throws: `HubRefusal` where the credentials are wrong.
+    func principal(_ header: String?) async throws -> (Principal, token: [RepositoryAccess]?) {
+        guard let header else { return (.none, nil) }
+        let parts = header.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2 else { throw HubRefusal(.unauthorized, "UNAUTHORIZED", "authentication required") }
+        switch parts[0].lowercased() {
+        case "basic":
+            return (.user(try await login(basic: String(parts[1]))), nil)
+        case "bearer":
+            do {
+                let token = try await keys.verify(String(parts[1]), as: HubToken.self)
+                let user = token.sub.value
+                return (user.isEmpty ? .anonymous : .user(user), token.access)
+            } catch {
+                throw HubRefusal(.unauthorized, "UNAUTHORIZED", "authentication required", detail: "invalid token")
+            }
+        default: throw HubRefusal(.unauthorized, "UNAUTHORIZED", "authentication required")
+        }
+    }
+
+    /// The user that Basic credentials belong to.
+    func login(basic encoded: String) async throws -> String {
+        let fingerprint = SHA256.hash(data: Array(encoded.utf8))
+        let now = ContinuousClock.now
+        if let user = known.withLock({ $0[fingerprint] }), user.until > now { return user.user }
+        let wrong = HubRefusal(.unauthorized, "UNAUTHORIZED", "incorrect username or password")
+        guard let bytes = Base64.decode(encoded), let colon = bytes.firstIndex(of: UInt8(ascii: ":")) else {
+            throw wrong
+        }
+        let name = String(decoding: bytes[..<colon], as: UTF8.self)
+        let password = String(decoding: bytes[(colon + 1)...], as: UTF8.self)
+        guard let pause = throttle.pause(for: name) else {
+            throw HubRefusal(.tooManyRequests, "TOOMANYREQUESTS", "too many failed login attempts for \(name)")
+        }
+        if pause > .zero { try await Task.sleep(for: pause) }
+        let registry = registry
+        let isRight = try await hashing.runIfActive { try registry.verify(name, password: password) }
+        guard isRight else {
+            throttle.failed(name)
+            throw wrong
+        }
+        throttle.succeeded(name)
+        known.withLock { known in
+            if known.count > 1000 { known = [:] }
+            known[fingerprint] = Known(user: name, until: now + .seconds(60))
+        }
+        return name
+    }
+
+    /// Makes a token for what was asked and is allowed.
+    func token(for principal: Principal, scopes: [String], now: Int64) async throws -> String {
+        var access: [RepositoryAccess] = []
+        for scope in scopes.flatMap({ $0.split(separator: " ") }) {
+            let parts = scope.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+            guard parts.count >= 3, let actions = parts.last else { continue }
+            let name = parts[1..<(parts.count - 1)].joined(separator: ":")
+            if parts[0] == "registry", name == "catalog" {
+                access.append(RepositoryAccess(type: "registry", name: name, actions: ["*"]))
+            } else if parts[0] == "repository" {
+                let may = allowed(principal, name)
+                let granted = actions.split(separator: ",").map(String.init).flatMap { $0 == "*" ? Array(may) : [$0] }
+                    .filter(may.contains)
+                access.append(RepositoryAccess(type: "repository", name: name, actions: granted.sorted()))
+            }
+        }
+        let payload = HubToken(
+            iss: IssuerClaim(value: "drydock"), sub: SubjectClaim(value: principal.name ?? ""),
+            aud: AudienceClaim(value: Self.service),
+            exp: ExpirationClaim(value: .init(timeIntervalSince1970: Double(now + Self.lifetime))),
+            nbf: NotBeforeClaim(value: .init(timeIntervalSince1970: Double(now - 10))), access: access)
+        return try await keys.sign(payload)
+    }
+}
+
+/// Makes guessing passwords slow: the more tries fail for a name, the longer the next one takes.
+final class LoginThrottle: Sendable {
+    private struct Record {
+        var failures: Int
+        var last: ContinuousClock.Instant
+    }
+
+    private let records = Mutex<[String: Record]>([:])
+    private static let memory = Duration.seconds(300)
+    private static let most = 30
+
+    /// How long a try must wait; nil where it is not to be tried at all for now.
+    func pause(for name: String) -> Duration? {
+        records.withLock { records in
+            guard let record = records[name], ContinuousClock.now - record.last < Self.memory else { return .zero }
+            if record.failures >= Self.most { return nil }
+            guard record.failures >= 3 else { return .zero }
+            return min(.milliseconds(250) * (1 << min(record.failures - 3, 10)), .seconds(4))
+        }
+    }
+
+    func failed(_ name: String) {
+        records.withLock { records in
+            let now = ContinuousClock.now
+            if records.count > 10_000 { records = records.filter { now - $0.value.last < Self.memory } }
+            let old = records[name].map { now - $0.last < Self.memory ? $0.failures : 0 } ?? 0
+            records[name] = Record(failures: old + 1, last: now)
+        }
+    }
+
+    func succeeded(_ name: String) { records.withLock { $0[name] = nil } }
+}
