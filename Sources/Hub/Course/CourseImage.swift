@@ -1,55 +1,50 @@
-public import Diagnostics
-public import OCI
-public import SystemPackage
+import Diagnostics
+import OCI
+import SystemPackage
 
 /// An image made on this machine that stands for a well-known one, ready to be put into the hub.
-public struct CourseImage: Sendable {
+struct CourseImage: Sendable {
     /// A layer as a file: the compressed tar archive with both of its digests.
-    public struct Layer: Sendable {
-        /// The compressed archive; belongs to the hub once it is imported (it may be moved).
-        public var file: FilePath
+    struct Layer: Sendable {
+        var file: FilePath
         /// Type, digest and size of the compressed archive.
-        public var descriptor: Descriptor
+        var descriptor: Descriptor
         /// The digest of the uncompressed archive.
-        public var diffID: Digest
-
-        /// Makes a layer; see the properties.
-        public init(file: FilePath, descriptor: Descriptor, diffID: Digest) {
-            self.file = file
-            self.descriptor = descriptor
-            self.diffID = diffID
-        }
+        var diffID: Digest
     }
 
     /// The repository as the distribution API names it: `library/alpine`.
-    public var repository: String
+    var repository: String
     /// The tags that it gets.
-    public var tags: [String]
+    var tags: [String]
     /// The configuration; `diffIDs` name the layers.
-    public var config: ImageConfig
+    var config: ImageConfig
     /// The layers, base first.
-    public var layers: [Layer]
-    /// One line that tells a learner what the image is made of and what it stands for.
-    public var notice: String
+    var layers: [Layer]
+    /// One line for `docker search`.
+    var summary: String
 
-    /// Makes an image; see the properties.
-    public init(repository: String, tags: [String], config: ImageConfig, layers: [Layer], notice: String) {
-        self.repository = repository
-        self.tags = tags
-        self.config = config
-        self.layers = layers
-        self.notice = notice
-    }
-
-    /// The label of every course image: `course image made by Drydock, stands for alpine:3.5`.
-    public static let label = "dev.drydock.course-image"
+    /// The label by which a course image can be told from the real one; its value says what it stands for.
+    static let label = "dev.drydock.course-image"
 }
 
-/// Where course images are put; the hub's storage is one.
-public protocol CourseImageSink: Sendable {
-    /// Whether a tag exists already.
-    func hasTag(_ tag: String, repository: String) throws(DrydockError) -> Bool
-
-    /// Takes an image: blobs first, manifest last, then all tags. Afterwards it is durable.
-    func importImage(_ image: CourseImage) throws(DrydockError)
+extension HubRegistry {
+    /// Puts an image into the hub: blobs, then the configuration, then the manifest, then the tags.
+    func importImage(_ image: CourseImage) throws(DrydockError) {
+        for layer in image.layers {
+            let imported = try importBlob(file: layer.file, to: image.repository)
+            guard imported.digest == layer.descriptor.digest else {
+                throw DrydockError(.corrupt, "\(layer.file) is not what was written")
+            }
+        }
+        let config = Array(image.config.json.compact.utf8)
+        let manifest = Manifest(
+            mediaType: .ociManifest,
+            config: Descriptor(
+                mediaType: .ociConfig, digest: try importBlob(config, to: image.repository), size: Int64(config.count)),
+            layers: image.layers.map(\.descriptor))
+        _ = try importManifest(
+            Array(manifest.json.compact.utf8), mediaType: manifest.mediaType, to: image.repository, tags: image.tags)
+        try describe(image.repository, image.summary)
+    }
 }

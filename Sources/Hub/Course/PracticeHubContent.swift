@@ -1,5 +1,7 @@
 public import Diagnostics
-public import SystemPackage
+import Glibc
+import NIOPosix
+import SystemPackage
 
 /// What the practice hub has to offer without an internet: course images and the package repository.
 ///
@@ -19,27 +21,25 @@ public struct PracticeHubContent: Sendable {
         public init() {}
     }
 
-    /// The hub's data directory; the package repository is below `packages`.
-    public let directory: FilePath
-    /// Where images are put.
-    private let sink: any CourseImageSink
+    /// Changes whenever images or packages are made differently, so that what older versions made is made again.
+    static let version = 1
+
+    private let registry: HubRegistry
+    private let preferInstalled: Bool
 
     /// Makes the content of one hub.
     /// - Parameters:
-    ///   - directory: the hub's data directory (`hub` of a Drydock home).
-    ///   - sink: where the images are put.
-    public init(directory: FilePath, sink: any CourseImageSink) {
-        self.directory = directory
-        self.sink = sink
+    ///   - registry: where the images are put; packages go to its `packages` directory.
+    ///   - preferInstalled: false takes nothing from what is installed here but fetches every package.
+    public init(registry: HubRegistry, preferInstalled: Bool = true) {
+        self.registry = registry
+        self.preferInstalled = preferInstalled
     }
-
-    /// The directory to serve at `/alpine/`: static files, Alpine's layout (`v3.5/main/x86_64/APKINDEX.tar.gz`).
-    public var packages: FilePath { directory.appending("packages") }
 
     /// Makes what is missing of the packages and of the images that are made ahead (`alpine`, `busybox`,
     /// `hello-world`). Instant where nothing is missing; a kill at any time leaves nothing half made.
     ///
-    /// Blocking (minutes at worst): call it on a thread of its own.
+    /// Blocking (a minute at worst): call it on a thread of its own.
     /// - Parameters:
     ///   - span: gets one child span for each package and image.
     ///   - skipImages: repositories whose images are not to be made, since the real ones can be had
@@ -47,9 +47,22 @@ public struct PracticeHubContent: Sendable {
     ///   - progress: gets a line for a person before each step.
     /// - Throws: code `.unavailable` where a package of the course is neither installed nor can be fetched.
     public func prepare(
-        _ span: Span, skipImages: Set<String> = [], progress: @Sendable (String) -> Void = { _ in }
+        _ span: Span, skipImages: Set<String> = [], progress: @escaping (String) -> Void = { _ in }
     ) throws(DrydockError) -> Report {
-        Report()
+        var report = Report()
+        if try isComplete(skipImages: skipImages, &report) { return report }
+        return try locked { (scratch) throws(DrydockError) in
+            var report = Report()
+            if try isComplete(skipImages: skipImages, &report) { return report }
+            report = Report()
+            let workshop = Workshop(registry: registry, scratch: scratch, preferInstalled: preferInstalled)
+            workshop.source.onFetch = { progress("Fetching the package \($0)") }
+            try workshop.makePackages(span, &report, progress)
+            try workshop.makeImages(
+                CourseImageBuilder.ahead.filter { !skipImages.contains($0) }, span, &report, progress)
+            try HostFiles.write(stamp, "\(Self.version)\n")
+            return report
+        }
     }
 
     /// Makes an image on its first pull (`library/debian`, `library/ubuntu`, and those made ahead).
@@ -57,8 +70,82 @@ public struct PracticeHubContent: Sendable {
     /// Blocking: call it on a thread of its own.
     /// - Returns: false where there is no course image of that name and tag.
     /// - Throws: code `.unavailable` or `.unsupported` with a remedy where it cannot be made here.
-    public func makeImage(repository: String, tag: String, _ span: Span) throws(DrydockError) -> Bool { false }
+    public func makeImage(repository: String, tag: String, _ span: Span) throws(DrydockError) -> Bool {
+        guard Self.offers(repository: repository, tag: tag) else { return false }
+        return try locked { (scratch) throws(DrydockError) in
+            if try registry.hasTag(tag, of: repository) { return true }
+            let builder = CourseImageBuilder(scratch: scratch)
+            switch repository {
+            case "library/debian": try registry.importImage(try DebianImages(builder: builder).debian(span))
+            case "library/ubuntu": try registry.importImage(try DebianImages(builder: builder).ubuntu(span))
+            default:
+                var report = Report()
+                let workshop = Workshop(registry: registry, scratch: scratch, preferInstalled: preferInstalled)
+                try workshop.makeImages([repository], span, &report) { _ in }
+            }
+            return true
+        }
+    }
 
     /// Whether a course image of that name and tag can be made.
-    public static func offers(repository: String, tag: String) -> Bool { false }
+    public static func offers(repository: String, tag: String) -> Bool {
+        switch repository {
+        case "library/alpine": AlpineRelease.all.contains { $0.tags.contains(tag) }
+        case "library/busybox", "library/hello-world": tag == "latest"
+        case "library/debian": DebianImages.debianTags.contains(tag)
+        case "library/ubuntu": DebianImages.ubuntuTags.contains(tag)
+        default: false
+        }
+    }
+
+    // MARK: -
+
+    /// Says that everything of this version is there; written last.
+    private var stamp: FilePath { registry.packages.appending(".complete") }
+
+    private func isComplete(skipImages: Set<String>, _ report: inout Report) throws(DrydockError) -> Bool {
+        guard HostFiles.exists(stamp), try HostFiles.text(stamp) == "\(Self.version)\n" else { return false }
+        report.present = ["packages"]
+        for repository in CourseImageBuilder.ahead where !skipImages.contains(repository) {
+            let tags = repository == "library/alpine" ? AlpineRelease.all.flatMap(\.tags) : ["latest"]
+            for tag in tags {
+                guard try registry.hasTag(tag, of: repository) else { return false }
+                report.present.append("\(repository.dropFirst("library/".count)):\(tag)")
+            }
+        }
+        return true
+    }
+
+    /// Does work that only one process may do at a time, with a scratch directory that is removed afterwards. The
+    /// kernel releases the lock of a process that is killed, and the next one removes its scratch directory.
+    private func locked<Result>(
+        _ body: (_ scratch: FilePath) throws(DrydockError) -> Result
+    ) throws(DrydockError) -> Result {
+        let work = registry.data.appending("course")
+        try HostFiles.makeDirectories(work)
+        let lock = open(work.appending("lock").string, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+        guard lock >= 0 else {
+            throw DrydockError(.system, "open \(work)/lock: \(Errno(rawValue: errno).description)", errno: errno)
+        }
+        defer { close(lock) }
+        while flock(lock, LOCK_EX) != 0 {
+            guard errno == EINTR else {
+                throw DrydockError(.system, "flock \(work)/lock: \(Errno(rawValue: errno).description)", errno: errno)
+            }
+        }
+        let scratch = work.appending("scratch")
+        HostFiles.remove(scratch)
+        try HostFiles.makeDirectories(scratch)
+        defer { HostFiles.remove(scratch) }
+        return try body(scratch)
+    }
+}
+
+extension PracticeHubContent: CourseImageProvider {
+    /// Makes an image where there is a course image of that name; see `makeImage`.
+    public func provide(repository: String, tag: String) async throws -> Bool {
+        try await NIOThreadPool.singleton.runIfActive {
+            try makeImage(repository: repository, tag: tag, .none)
+        }
+    }
 }
