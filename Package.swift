@@ -76,7 +76,8 @@ let package = Package(
                 "OCI", "ImageStore", "Layers", "Linux", "Diagnostics", "RegistryClient", hummingbird, httpTypes,
                 nioCore, nioPosix,
                 logging, lifecycle, unixSignals, jwtKit, crypto, cryptoExtras, grdb, systemPackage,
-            ]),
+            ],
+            resources: [.embedInCode("Course/Shell/apk.sh"), .embedInCode("Course/Shell/cowsay.sh")]),
         room("Runtime", ["Linux", "OCI", "Diagnostics", systemPackage]),
         room(
             "Engine",
