@@ -77,6 +77,12 @@ struct HelpTests {
         #expect(await docker("help").output == docker("--help").output)
     }
 
+    @Test("A second name of a command is shown under its first")
+    func secondName() async {
+        #expect(await docker("container list --help").output == docker("container ls --help").output)
+        #expect(await docker("image remove").errors.hasPrefix("docker: 'docker image rm' requires at least 1 argument"))
+    }
+
     @Test("The old -h still works and says that it is old")
     func oldHelp() async {
         let outcome = await docker("ps -h")

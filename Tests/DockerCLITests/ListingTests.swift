@@ -41,7 +41,7 @@ struct ListingTests {
         #expect(
             outcome.output == """
                 CONTAINER ID   IMAGE        COMMAND                  CREATED         STATUS                     \
-                PORTS\(gap.dropFirst(2)) NAMES
+                PORTS\(gap.dropFirst(5))   NAMES
                 0123456789ab   alpine:3.5   "sh -c 'sleep 200; e…"   3 minutes ago   Up 2 seconds               \
                 \(ports)   web
                 0123456789ab   alpine:3.5   "sh -c 'sleep 200; e…"   3 minutes ago   Exited (0) 5 seconds ago   \

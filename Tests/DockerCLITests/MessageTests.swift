@@ -139,6 +139,26 @@ struct MessageTests {
         #expect(outcome.status == 125)
     }
 
+    @Test("Words that are nearly right are set right, and commands to come are named as such")
+    func suggestions() async {
+        #expect(await docker("imgaes").errors.hasSuffix("for more information\n  → docker images\n"))
+        #expect(await docker("image pul x").errors.hasSuffix("for more information\n  → docker image pull\n"))
+        #expect(await docker("ps --al").errors.hasSuffix("for more information\n  → --all\n"))
+        #expect(await docker("build .").errors.contains("\n  Docker has this command; it is not here yet.\n"))
+        #expect(await docker("run -m 10m alpine").errors.hasPrefix("docker: --memory is not supported here yet\n"))
+    }
+
+    @Test("With --force, what does not exist is reported and is no failure")
+    func force() async {
+        let gone = DrydockError(.notFound, "No such container: c1")
+        let engine = FakeEngine { $0.failures["rm c1"] = gone }
+        let outcome = await docker("rm -f c1 c2", engine: engine)
+        #expect(outcome.output == "c2\n")
+        #expect(outcome.errors == "Error response from daemon: No such container: c1\n")
+        #expect(outcome.status == 0)
+        #expect(await docker("rm c1", engine: engine).status == 1)
+    }
+
     @Test("Objects that do not exist give Docker's empty list and its message")
     func noSuchObject() async {
         let outcome = await docker("inspect nope")

@@ -1,5 +1,7 @@
 import Diagnostics
 import Engine
+import OCI
+import Synchronization
 import Testing
 
 @testable import DockerCLI

@@ -48,22 +48,18 @@ enum ContainerCommands {
 
     static func remove(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
         let (force, volumes) = (invocation.bool("force"), invocation.bool("volumes"))
-        return try await each(invocation, context) { engine, name throws(DrydockError) in
-            do throws(DrydockError) {
-                try engine.removeContainer(name, force: force, volumes: volumes)
-            } catch {
-                guard force, error.code == .notFound else { throw error }
-            }
+        return try await each(invocation, context, force: force) { engine, name throws(DrydockError) in
+            try engine.removeContainer(name, force: force, volumes: volumes)
         }
     }
 
     /// Does the same with each container that is named, and prints the names of those that it worked for.
     private static func each(
-        _ invocation: Invocation, _ context: CommandContext,
+        _ invocation: Invocation, _ context: CommandContext, force: Bool = false,
         _ body: @escaping @Sendable (any EngineOperations, String) throws(DrydockError) -> Void
     ) async throws(Failure) -> Int32 {
         let engine = try context.open()
-        let failed = await context.forEach(invocation.arguments) { name throws(Failure) in
+        let failed = await context.forEach(invocation.arguments, force: force) { name throws(Failure) in
             try await blocking { () throws(DrydockError) in try body(engine, name) }
             context.output.line(name)
         }

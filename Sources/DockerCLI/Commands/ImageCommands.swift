@@ -52,7 +52,7 @@ enum ImageCommands {
     static func remove(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
         let engine = try context.open()
         let (force, keep) = (invocation.bool("force"), invocation.bool("no-prune"))
-        let failed = await context.forEach(invocation.arguments) { name throws(Failure) in
+        let failed = await context.forEach(invocation.arguments, force: force) { name throws(Failure) in
             let removed = try await blocking { () throws(DrydockError) in
                 try engine.removeImage(name, force: force, keepParents: keep)
             }

@@ -33,9 +33,10 @@ extension CommandContext {
 
     /// Does the same for each of several names and goes on after a failure.
     ///
+    /// - Parameter force: `--force`: what does not exist is reported, but is no failure.
     /// - Returns: the names that failed.
     func forEach(
-        _ names: [String], _ body: (String) async throws(Failure) -> Void
+        _ names: [String], force: Bool = false, _ body: (String) async throws(Failure) -> Void
     ) async -> [String] {
         var failed: [String] = []
         for name in names {
@@ -43,7 +44,7 @@ extension CommandContext {
                 try await body(name)
             } catch {
                 report(error)
-                failed.append(name)
+                if !force || error.error?.code != .notFound { failed.append(name) }
             }
         }
         return failed

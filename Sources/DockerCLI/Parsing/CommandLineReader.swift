@@ -57,46 +57,61 @@ struct CommandLineReader {
         }
         guard let spec = table.command(at: [group, name]) else {
             if rest.contains("--help") { return .help(path: [group], toErrors: false, deprecatedLetter: false) }
-            return .wrong(
-                .usage(
-                    message: "docker: unknown command: docker \(group) \(name)", path: [group],
-                    synopsis: "docker \(group)", hint: "Run", status: 1))
+            return .wrong(unknown([group, name], synopsis: "docker \(group)"))
         }
-        return command(spec, [group, name], rest)
+        return command(spec, spec.properPath([group, name]), rest)
     }
 
     private func unknown(_ name: String, _ rest: ArraySlice<String>) -> Meaning {
         if rest.contains("--help") { return .help(path: [], toErrors: false, deprecatedLetter: false) }
-        return .wrong(
-            .usage(message: "docker: unknown command: docker \(name)", path: [], synopsis: "", hint: "Run", status: 1))
+        return .wrong(unknown([name], synopsis: ""))
+    }
+
+    private func unknown(_ path: [String], synopsis: String) -> Failure {
+        let line = "docker " + path.joined(separator: " ")
+        let group = path.dropLast()
+        var wrong = WrongUsage(
+            message: "docker: unknown command: \(line)", path: Array(group), synopsis: synopsis, status: 1)
+        if table.missing.contains(path) {
+            wrong.reason = "Docker has this command; it is not here yet."
+        } else if let near = Spelling.nearest(to: path.last ?? "", among: table.names(below: group.first)) {
+            wrong.remedy = (["docker"] + group + [near]).joined(separator: " ")
+        }
+        return .usage(wrong)
     }
 
     private func command(_ spec: CommandSpec, _ path: [String], _ words: ArraySlice<String>) -> Meaning {
         var parser = FlagParser(spec: spec, words: words)
-        let synopsis = HelpText.usageLine(spec, path)
+        var wrong = WrongUsage(message: "", path: path, synopsis: HelpText.usageLine(spec, path), status: 125)
         do throws(FlagParser.Stop) {
             try parser.parse()
         } catch {
             switch error {
             case .help(let deprecated): return .help(path: path, toErrors: false, deprecatedLetter: deprecated)
             case .wrong(let message):
-                return .wrong(.usage(message: message, path: path, synopsis: synopsis, hint: "Run", status: 125))
+                wrong.message = message
+                let unknown = "unknown flag: --"
+                if message.hasPrefix(unknown) {
+                    let name = String(message.dropFirst(unknown.count))
+                    wrong.remedy = Spelling.nearest(to: name, among: spec.flags.map(\.name)).map { "--" + $0 }
+                }
+                return .wrong(.usage(wrong))
             case .missing(let name):
                 return .wrong(
                     .client(
                         DrydockError(
                             .unsupported, "docker: --\(name) is not supported here yet",
-                            reason: "Docker has this flag; Drydock does not.", exitStatus: 125)))
+                            reason: "Docker has this flag; Drydock does not have it yet.", exitStatus: 125)))
             }
         }
         var invocation = Invocation(spec: spec, path: path)
         invocation.given = parser.given
         invocation.arguments = parser.arguments
         if let problem = arityProblem(spec.arity, parser.arguments.count) {
-            return .wrong(
-                .usage(
-                    message: "docker: '\(invocation.commandLine)' \(problem.message)", path: path, synopsis: synopsis,
-                    hint: problem.hint, status: 1))
+            wrong.message = "docker: '\(invocation.commandLine)' \(problem.message)"
+            wrong.hint = problem.hint
+            wrong.status = 1
+            return .wrong(.usage(wrong))
         }
         return .run(invocation)
     }
@@ -122,8 +137,7 @@ struct CommandLineReader {
         let name = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).first ?? ""
         let letter = word.dropFirst().first ?? "-"
         let message =
-            word.hasPrefix("--")
-            ? "unknown flag: \(name)" : "unknown shorthand flag: '\(letter)' in \(word)"
-        return .usage(message: message, path: path, synopsis: synopsis, hint: "Run", status: 125)
+            word.hasPrefix("--") ? "unknown flag: \(name)" : "unknown shorthand flag: '\(letter)' in \(word)"
+        return .usage(WrongUsage(message: message, path: path, synopsis: synopsis, status: 125))
     }
 }

@@ -1,5 +1,23 @@
 import Diagnostics
 
+/// A command line that is not the table's.
+struct WrongUsage: Sendable {
+    /// Docker's message.
+    var message: String
+    /// The path whose help says more; empty for `docker` itself.
+    var path: [String]
+    /// The usage line; empty where Docker prints none.
+    var synopsis: String
+    /// The first word of the last line: `Run` or `See`.
+    var hint = "Run"
+    /// The status to end with.
+    var status: Int32
+    /// What Drydock knows more.
+    var reason: String?
+    /// What was probably meant.
+    var remedy: String?
+}
+
 /// Why a command ends early, and how that is printed.
 enum Failure: Error, Sendable {
     /// The engine refused: `Error response from daemon: …`.
@@ -7,7 +25,7 @@ enum Failure: Error, Sendable {
     /// The command line itself refused: the message as it is.
     case client(DrydockError)
     /// The usage is wrong: the message, the usage line and where to find help.
-    case usage(message: String, path: [String], synopsis: String, hint: String, status: Int32)
+    case usage(WrongUsage)
     /// Everything has been printed already.
     case printed(Int32)
 
@@ -30,7 +48,7 @@ enum Failure: Error, Sendable {
         case .daemon(let error):
             error.message.hasPrefix("OCI runtime ") ? error.message : "Error response from daemon: \(error.message)"
         case .client(let error): error.message
-        case .usage(let message, _, _, _, _): message
+        case .usage(let usage): usage.message
         case .printed: ""
         }
     }
@@ -39,7 +57,8 @@ enum Failure: Error, Sendable {
     var status: Int32 {
         switch self {
         case .daemon(let error), .client(let error): error.code == .cancelled ? 130 : error.exitStatus
-        case .usage(_, _, _, _, let status), .printed(let status): status
+        case .usage(let usage): usage.status
+        case .printed(let status): status
         }
     }
 }

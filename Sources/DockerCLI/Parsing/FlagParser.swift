@@ -66,6 +66,7 @@ struct FlagParser {
         var rest = word.dropFirst()
         while let letter = rest.popFirst() {
             guard let flag = spec.flag(lettered: letter) else {
+                if let name = spec.missingLetters[letter] { throw .missing(name) }
                 if letter == "h" { throw .help(deprecated: true) }
                 throw .wrong("unknown shorthand flag: '\(letter)' in -\(letter)\(rest)")
             }

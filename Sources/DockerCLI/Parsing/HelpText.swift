@@ -7,7 +7,7 @@ struct HelpText {
     /// The help of a path; the empty path is `docker` itself.
     func text(for path: [String]) -> String {
         guard let first = path.first else { return main }
-        if let spec = table.command(at: path) { return command(spec, path) }
+        if let spec = table.command(at: path) { return command(spec, spec.properPath(path)) }
         return group(first)
     }
 

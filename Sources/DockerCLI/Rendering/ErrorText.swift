@@ -9,10 +9,12 @@ struct ErrorText {
     func text(_ failure: Failure) -> String {
         switch failure {
         case .printed: return ""
-        case .usage(let message, let path, let synopsis, let hint, _):
-            let command = (["docker"] + path).joined(separator: " ")
-            let usage = synopsis.isEmpty ? "" : "\nUsage:  \(synopsis)\n"
-            return "\(message)\n\(usage)\n\(hint) '\(command) --help' for more information\n"
+        case .usage(let wrong):
+            let command = (["docker"] + wrong.path).joined(separator: " ")
+            let usage = wrong.synopsis.isEmpty ? "" : "\nUsage:  \(wrong.synopsis)\n"
+            let more = DrydockError(.invalidArgument, wrong.message, reason: wrong.reason, remedy: wrong.remedy)
+            return "\(wrong.message)\n\(usage)\n\(wrong.hint) '\(command) --help' for more information\n"
+                + additions(more)
         case .daemon(let error), .client(let error):
             if error.code == .cancelled { return "" }
             return failure.line + "\n" + additions(error)

@@ -34,13 +34,16 @@ struct CommandSpec: Sendable {
     var operands: [CompletionKind] = []
     /// Flags of Docker's that are not here yet, long names: they are refused as such, not as unknown.
     var missingFlags: [String] = []
+    /// The letters of `missingFlags` that have one.
+    var missingLetters: [Character: String] = [:]
     /// What it does.
     let action: Action
 
     init(
         _ path: String, aliases: [String] = [], _ usage: String, _ summary: String, description: String? = nil,
         flags: [Flag] = [], _ arity: Arity, interspersed: Bool = true, needs: DockerCommand.Needs = .init(),
-        operands: [CompletionKind] = [], missingFlags: [String] = [], action: @escaping Action
+        operands: [CompletionKind] = [], missingFlags: [String] = [], missingLetters: [Character: String] = [:],
+        action: @escaping Action
     ) {
         self.path = path.split(separator: " ").map(String.init)
         self.aliases = aliases.map { $0.split(separator: " ").map(String.init) }
@@ -53,14 +56,20 @@ struct CommandSpec: Sendable {
         self.needs = needs
         self.operands = operands
         self.missingFlags = missingFlags
+        self.missingLetters = missingLetters
         self.action = action
     }
 
     /// Every path that reaches the command.
     var paths: [[String]] { [path] + aliases }
 
+    /// The path under the name that help and messages use: `container ls` for `container list`.
+    func properPath(_ path: [String]) -> [String] {
+        path.count == 2 ? paths.first { $0.count == 2 && $0[0] == path[0] } ?? path : path
+    }
+
     /// The flag of a long name.
-    func flag(named name: String) -> Flag? { flags.first { $0.name == name } }
+    func flag(named name: String) -> Flag? { flags.first { $0.name == name || $0.oldName == name } }
 
     /// The flag of a letter.
     func flag(lettered letter: Character) -> Flag? { flags.first { $0.letter == letter } }
@@ -82,6 +91,8 @@ struct CommandTable: Sendable {
     let commands: [CommandSpec]
     /// The names that the main help lists first, in its order.
     let common: [String]
+    /// Docker's commands that are not here yet.
+    var missing: [[String]] = []
 
     /// The command at a path, or nil.
     func command(at path: [String]) -> CommandSpec? { commands.first { $0.paths.contains(path) } }

@@ -70,6 +70,7 @@ extension CommandTable {
                     Flag("force", "f", "Force the removal of a running container (uses SIGKILL)"),
                     Flag("volumes", "v", "Remove anonymous volumes associated with the container"),
                 ], .atLeast(1), needs: changes, operands: [.container], missingFlags: ["link"],
+                missingLetters: ["l": "link"],
                 action: ContainerCommands.remove),
             CommandSpec(
                 "container stop", aliases: ["stop"], "[OPTIONS] \(many)", "Stop one or more running containers",
@@ -93,7 +94,8 @@ extension CommandTable {
             "container create", aliases: ["create"], "[OPTIONS] IMAGE [COMMAND] [ARG...]", "Create a new container",
             flags: Flags.create(pullText: "Pull image before creating (\"always\", \"|missing\", \"never\")"),
             .atLeast(1), interspersed: false, needs: changes, operands: [.image],
-            missingFlags: Flags.missingAtCreate, action: RunCommands.create),
+            missingFlags: Flags.missingAtCreate, missingLetters: ["c": "cpu-shares", "m": "memory"],
+            action: RunCommands.create),
         CommandSpec(
             "container exec", aliases: ["exec"], "[OPTIONS] CONTAINER COMMAND [ARG...]",
             "Execute a command in a running container",
@@ -119,7 +121,8 @@ extension CommandTable {
                 Flag("detach", "d", "Run container in background and print container ID"), Flags.detachKeys,
                 Flag("sig-proxy", "Proxy received signals to the process", preset: "true"),
             ], .atLeast(1), interspersed: false, needs: changes, operands: [.image],
-            missingFlags: Flags.missingAtCreate, action: RunCommands.run),
+            missingFlags: Flags.missingAtCreate, missingLetters: ["c": "cpu-shares", "m": "memory"],
+            action: RunCommands.run),
         CommandSpec(
             "container start", aliases: ["start"], "[OPTIONS] \(many)", "Start one or more stopped containers",
             flags: [

@@ -11,7 +11,15 @@ extension CommandTable {
         commands: imageCommands + containerCommands + otherCommands,
         common: [
             "run", "exec", "ps", "build", "pull", "push", "images", "login", "logout", "search", "version", "info",
-        ])
+        ], missing: missingCommands)
+
+    private static let missingCommands: [[String]] = [
+        "build", "builder", "buildx", "checkpoint", "compose", "config", "context", "cp", "events", "export", "import",
+        "load", "manifest", "network", "node", "pause", "plugin", "save", "secret", "service", "stack", "stats",
+        "swarm", "top", "trust", "unpause", "update", "volume", "container cp", "container export", "container pause",
+        "container stats", "container top", "container unpause", "container update", "image build", "image import",
+        "image load", "image save", "system df", "system events", "system prune",
+    ].map { $0.split(separator: " ").map(String.init) }
 
     private static let otherCommands: [CommandSpec] = [
         CommandSpec(

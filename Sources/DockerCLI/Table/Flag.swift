@@ -32,6 +32,8 @@ struct Flag: Sendable {
     var values: [String] = []
     /// The names that can stand as value.
     var names: CompletionKind?
+    /// A name that still works and that the help does not show: `--net`.
+    var oldName: String?
 
     /// A flag that is on or off.
     init(_ name: String, _ letter: Character, _ help: String, preset: String? = nil) {
@@ -44,7 +46,8 @@ struct Flag: Sendable {
     /// A flag with a value.
     init(
         _ name: String, _ letter: Character?, _ kind: Kind, type: String? = nil, _ help: String,
-        preset: String? = nil, shown: String? = nil, values: [String] = [], names: CompletionKind? = nil
+        preset: String? = nil, shown: String? = nil, values: [String] = [], names: CompletionKind? = nil,
+        oldName: String? = nil
     ) {
         self.name = name
         self.letter = letter
@@ -55,6 +58,7 @@ struct Flag: Sendable {
         shownPreset = shown ?? preset.map { kind == .string ? "\"\($0)\"" : $0 }
         self.values = values
         self.names = names
+        self.oldName = oldName
     }
 
     private static func typeName(of kind: Kind) -> String {

@@ -54,7 +54,7 @@ enum Flags {
             Flag("name", nil, .string, "Assign a name to the container"),
             Flag(
                 "network", nil, .string, type: "network", "Connect a container to a network",
-                values: ["bridge", "host", "none"], names: .network),
+                values: ["bridge", "host", "none"], names: .network, oldName: "net"),
             Flag("platform", nil, .string, "Set platform if server is multi-platform capable"),
             Flag("privileged", "Give extended privileges to this container"),
             Flag("publish", "p", .list, "Publish a container's port(s) to the host"),
