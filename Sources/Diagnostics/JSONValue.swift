@@ -56,6 +56,17 @@ public enum JSONValue: Sendable, Equatable {
         return nil
     }
 
+    /// The same object with a key set: in its place where the object has it, else at the end.
+    public func setting(_ key: String, _ value: JSONValue) -> JSONValue {
+        guard case .object(var pairs) = self else { return .object([(key: key, value: value)]) }
+        if let index = pairs.firstIndex(where: { $0.key == key }) {
+            pairs[index].value = value
+        } else {
+            pairs.append((key: key, value: value))
+        }
+        return .object(pairs)
+    }
+
     /// The text, where this is text.
     public var string: String? {
         if case .string(let text) = self { return text }

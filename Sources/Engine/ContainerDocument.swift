@@ -1,0 +1,255 @@
+import Diagnostics
+import OCI
+
+/// The document of a container as the store keeps it: what `docker container inspect` prints, without what changes
+/// while it runs (`State`, the addresses in `NetworkSettings`).
+struct ContainerDocument: Sendable {
+    var json: JSONValue
+
+    init(json: JSONValue) { self.json = json }
+
+    /// Where the files of a container are.
+    struct Places: Sendable {
+        var directory: String
+        var log: String
+        var lowers: [String]
+        var upper: String
+        var work: String
+    }
+
+    /// Makes the document of a new container.
+    init(
+        id: String, name: String, created: Timestamp, image: Digest, imageConfig: ImageConfig, request: CreateRequest,
+        program: Program, mounts: [ResolvedMount], places: Places
+    ) {
+        var config = imageConfig.config
+        config.user = request.user ?? config.user
+        config.workingDir = request.workingDir ?? config.workingDir
+        config.env = program.env
+        config.labels.merge(request.labels) { _, new in new }
+        if let entrypoint = request.entrypoint {
+            config.entrypoint = entrypoint.isEmpty ? nil : [entrypoint]
+            config.cmd = request.command.isEmpty ? nil : request.command
+        } else if !request.command.isEmpty {
+            config.cmd = request.command
+        }
+        for port in request.ports {
+            let key = "\(port.containerPort)/\(port.transport)"
+            if !config.exposedPorts.contains(key) { config.exposedPorts.append(key) }
+        }
+        json = [
+            "Id": .string(id), "Created": .string(created.description),
+            "Path": .string(program.argv.first ?? ""), "Args": .strings(program.argv.dropFirst()),
+            "Image": .string(image.description),
+            "ResolvConfPath": .string(places.directory + "/resolv.conf"),
+            "HostnamePath": .string(places.directory + "/hostname"),
+            "HostsPath": .string(places.directory + "/hosts"), "LogPath": .string(places.log),
+            "Name": .string("/" + name), "RestartCount": 0, "Driver": "overlay2", "Platform": "linux",
+            "MountLabel": "", "ProcessLabel": "", "AppArmorProfile": "", "ExecIDs": nil,
+            "HostConfig": Self.hostConfig(request, mounts: mounts),
+            "GraphDriver": [
+                "Data": [
+                    "LowerDir": .string(places.lowers.joined(separator: ":")),
+                    "MergedDir": .string(places.directory + "/merged"),
+                    "UpperDir": .string(places.upper), "WorkDir": .string(places.work),
+                ],
+                "Name": "overlay2",
+            ],
+            "Mounts": .array(mounts.map(\.json)),
+            "Config": Self.config(config, id: id, request: request),
+            "NetworkSettings": Self.networkSettings(request),
+        ]
+    }
+
+    /// The program, its arguments and its environment, worked out from image and request.
+    struct Program: Sendable {
+        var argv: [String]
+        var env: [String]
+
+        /// - Throws: `no command specified` (exit status 125, as `docker run` ends).
+        init(request: CreateRequest, image: ContainerConfig) throws(DrydockError) {
+            if let entrypoint = request.entrypoint {
+                argv = (entrypoint.isEmpty ? [] : [entrypoint]) + request.command
+            } else {
+                argv = (image.entrypoint ?? []) + (request.command.isEmpty ? image.cmd ?? [] : request.command)
+            }
+            guard !argv.isEmpty else {
+                throw DrydockError(
+                    .invalidArgument, "no command specified",
+                    remedy: "Name a program after the image: docker run IMAGE COMMAND.", exitStatus: 125)
+            }
+            env = image.env
+            for entry in request.env {
+                let key = String(entry.prefix { $0 != "=" })
+                guard entry.contains("=") else {
+                    env.removeAll { $0.hasPrefix(key + "=") }
+                    continue
+                }
+                ConfigChanges.set(key, String(entry.dropFirst(key.count + 1)), in: &env)
+            }
+            if !env.contains(where: { $0.hasPrefix("PATH=") }) {
+                env.insert("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", at: 0)
+            }
+        }
+    }
+
+    // MARK: What the engine asks of it
+
+    var id: String { json["Id"]?.string ?? "" }
+    var name: String { String((json["Name"]?.string ?? "/").dropFirst()) }
+    var argv: [String] { [json["Path"]?.string ?? ""] + (json["Args"]?.array ?? []).compactMap(\.string) }
+    var config: ContainerConfig { ContainerConfig(json["Config"] ?? .object([])) }
+    var hostname: String { json.at("Config.Hostname")?.string ?? "" }
+    var tty: Bool { json.at("Config.Tty")?.bool ?? false }
+    var openStdin: Bool { json.at("Config.OpenStdin")?.bool ?? false }
+    var autoRemove: Bool { json.at("HostConfig.AutoRemove")?.bool ?? false }
+    var privileged: Bool { json.at("HostConfig.Privileged")?.bool ?? false }
+    var readOnlyRootfs: Bool { json.at("HostConfig.ReadonlyRootfs")?.bool ?? false }
+    var networkMode: String { json.at("HostConfig.NetworkMode")?.string ?? "default" }
+    var imageName: String { json.at("Config.Image")?.string ?? "" }
+    var stopTimeout: Int? { json.at("Config.StopTimeout")?.int.map(Int.init) }
+    func strings(_ path: String) -> [String] { (json.at(path)?.array ?? []).compactMap(\.string) }
+
+    var mounts: [ResolvedMount] { (json["Mounts"]?.array ?? []).compactMap(ResolvedMount.init(json:)) }
+
+    var ports: [CreateRequest.Port] {
+        (json.at("HostConfig.PortBindings")?.pairs ?? []).flatMap { key, bindings in
+            let parts = key.split(separator: "/")
+            guard let first = parts.first, let number = UInt16(first) else { return [CreateRequest.Port]() }
+            return (bindings.array ?? []).map {
+                CreateRequest.Port(
+                    hostAddress: $0["HostIp"]?.string ?? "", hostPort: UInt16($0["HostPort"]?.string ?? "") ?? 0,
+                    containerPort: number, transport: parts.count > 1 ? String(parts[1]) : "tcp")
+            }
+        }
+    }
+
+    mutating func set(name: String) { json = json.setting("Name", .string("/" + name)) }
+
+    // MARK: Parts
+
+    private static func config(_ config: ContainerConfig, id: String, request: CreateRequest) -> JSONValue {
+        let attach: (String) -> JSONValue = { .bool(request.attach.contains($0)) }
+        var pairs: [(key: String, value: JSONValue)] = [
+            ("Hostname", .string(request.hostname ?? String(id.prefix(12)))), ("Domainname", ""),
+            ("User", .string(config.user)), ("AttachStdin", attach("stdin")), ("AttachStdout", attach("stdout")),
+            ("AttachStderr", attach("stderr")),
+        ]
+        let rest = config.json(empty: true)
+        if let ports = rest["ExposedPorts"] { pairs.append(("ExposedPorts", ports)) }
+        pairs += [
+            ("Tty", .bool(request.tty)), ("OpenStdin", .bool(request.openStdin)),
+            ("StdinOnce", .bool(request.openStdin && request.attach.contains("stdin"))),
+        ]
+        for key in ["Env", "Cmd"] { pairs.append((key, rest[key] ?? nil)) }
+        pairs.append(("Image", .string(request.image)))
+        for key in ["Volumes", "WorkingDir", "Entrypoint", "OnBuild"] { pairs.append((key, rest[key] ?? nil)) }
+        pairs.append(("Labels", rest["Labels"] ?? .object([])))
+        if let signal = request.stopSignal ?? config.stopSignal { pairs.append(("StopSignal", .string(signal))) }
+        if let timeout = request.stopTimeout { pairs.append(("StopTimeout", .int(Int64(timeout)))) }
+        return .object(pairs)
+    }
+
+    private static func hostConfig(_ request: CreateRequest, mounts: [ResolvedMount]) -> JSONValue {
+        let binds = mounts.filter { !$0.isVolume || $0.isNamed }.map { mount in
+            "\(mount.name ?? mount.source):\(mount.target)" + (mount.readOnly ? ":ro" : "")
+        }
+        return [
+            "Binds": binds.isEmpty ? nil : .strings(binds), "ContainerIDFile": "",
+            "LogConfig": ["Type": "json-file", "Config": [:]], "NetworkMode": .string(request.network),
+            "PortBindings": portBindings(request.ports),
+            "RestartPolicy": ["Name": "no", "MaximumRetryCount": 0], "AutoRemove": .bool(request.autoRemove),
+            "VolumeDriver": "", "VolumesFrom": nil, "ConsoleSize": [0, 0],
+            "CapAdd": request.capAdd.isEmpty ? nil : .strings(request.capAdd),
+            "CapDrop": request.capDrop.isEmpty ? nil : .strings(request.capDrop),
+            "CgroupnsMode": "private", "Dns": .strings(request.dns), "DnsOptions": [], "DnsSearch": [],
+            "ExtraHosts": request.extraHosts.isEmpty ? nil : .strings(request.extraHosts), "GroupAdd": nil,
+            "IpcMode": "private", "Cgroup": "", "Links": nil, "OomScoreAdj": 0, "PidMode": "",
+            "Privileged": .bool(request.privileged), "PublishAllPorts": .bool(request.publishAll),
+            "ReadonlyRootfs": .bool(request.readOnlyRootfs), "SecurityOpt": nil,
+            "Tmpfs": request.tmpfs.isEmpty
+                ? nil
+                : .object(request.tmpfs.sorted { $0.key < $1.key }.map { (key: $0.key, value: .string($0.value)) }),
+            "UTSMode": "", "UsernsMode": "", "ShmSize": 67_108_864, "Runtime": "drydock",
+            "Init": .bool(request.initProcess), "CpuShares": 0, "Memory": 0, "NanoCpus": 0, "CgroupParent": "",
+            "PidsLimit": nil, "MaskedPaths": .strings(DefaultPaths.masked),
+            "ReadonlyPaths": .strings(DefaultPaths.readOnly),
+        ]
+    }
+
+    static func portBindings(_ ports: [CreateRequest.Port]) -> JSONValue {
+        var result = JSONValue.object([])
+        for port in ports {
+            let key = "\(port.containerPort)/\(port.transport)"
+            let binding: JSONValue = [
+                "HostIp": .string(port.hostAddress), "HostPort": .string(port.hostPort == 0 ? "" : String(port.hostPort)),
+            ]
+            result = result.setting(key, .array((result[key]?.array ?? []) + [binding]))
+        }
+        return result
+    }
+
+    private static func networkSettings(_ request: CreateRequest) -> JSONValue {
+        let name = request.network == "default" ? "bridge" : request.network
+        return [
+            "Bridge": "", "SandboxID": "", "SandboxKey": "", "Ports": [:], "Gateway": "", "IPAddress": "",
+            "IPPrefixLen": 0, "MacAddress": "",
+            "Networks": .object([(key: name, value: ["Gateway": "", "IPAddress": "", "IPPrefixLen": 0, "MacAddress": ""])]),
+        ]
+    }
+}
+
+/// A mount with everything decided.
+struct ResolvedMount: Sendable, Hashable {
+    /// `bind` or `volume`
+    var isVolume: Bool
+    /// The volume's name, where it is one.
+    var name: String?
+    /// Whether the user chose that name.
+    var isNamed: Bool
+    var source: String
+    var target: String
+    var readOnly: Bool
+
+    init(isVolume: Bool, name: String?, isNamed: Bool, source: String, target: String, readOnly: Bool) {
+        self.isVolume = isVolume
+        self.name = name
+        self.isNamed = isNamed
+        self.source = source
+        self.target = target
+        self.readOnly = readOnly
+    }
+
+    init?(json: JSONValue) {
+        guard let source = json["Source"]?.string, let target = json["Destination"]?.string else { return nil }
+        name = json["Name"]?.string
+        self.init(
+            isVolume: json["Type"]?.string == "volume", name: name,
+            isNamed: (name?.count ?? 64) != 64, source: source, target: target,
+            readOnly: json["RW"]?.bool == false)
+    }
+
+    var json: JSONValue {
+        var pairs: [(key: String, value: JSONValue)] = [("Type", isVolume ? "volume" : "bind")]
+        if let name { pairs.append(("Name", .string(name))) }
+        pairs += [("Source", .string(source)), ("Destination", .string(target))]
+        if isVolume { pairs.append(("Driver", "local")) }
+        pairs += [("Mode", readOnly ? "ro" : isVolume ? "z" : ""), ("RW", .bool(!readOnly))]
+        pairs.append(("Propagation", isVolume ? "" : "rprivate"))
+        return .object(pairs)
+    }
+}
+
+/// The paths of `/proc` and `/sys` that a container must not see or change, as Docker has them.
+enum DefaultPaths {
+    static let masked = [
+        "/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+        "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware",
+        "/sys/devices/virtual/powercap",
+    ]
+    static let readOnly = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
+}
+
+extension JSONValue {
+    static func strings(_ items: some Sequence<String>) -> JSONValue { .array(items.map(JSONValue.string)) }
+}
