@@ -9,14 +9,16 @@ enum ConfigChanges {
         let word = trimmed.prefix { !$0.isWhitespace }
         let rest = String(trimmed.dropFirst(word.count)).trimmingSpaces
         guard !rest.isEmpty else {
-            throw DrydockError(.invalidArgument, "dockerfile parse error line 1: \(word.uppercased()) requires arguments")
+            throw DrydockError(
+                .invalidArgument, "dockerfile parse error line 1: \(word.uppercased()) requires arguments")
         }
         switch word.uppercased() {
         case "CMD": config.cmd = try program(rest)
         case "ENTRYPOINT": config.entrypoint = try program(rest)
         case "USER": config.user = rest
         case "WORKDIR":
-            config.workingDir = rest.hasPrefix("/") || config.workingDir.isEmpty ? absolute(rest) : config.workingDir + "/" + rest
+            config.workingDir =
+                rest.hasPrefix("/") || config.workingDir.isEmpty ? absolute(rest) : config.workingDir + "/" + rest
         case "ENV": for (key, value) in try pairs(rest, instruction: "ENV") { set(key, value, in: &config.env) }
         case "LABEL": for (key, value) in try pairs(rest, instruction: "LABEL") { config.labels[key] = value }
         case "EXPOSE":

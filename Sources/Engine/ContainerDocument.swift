@@ -182,7 +182,8 @@ struct ContainerDocument: Sendable {
         for port in ports {
             let key = "\(port.containerPort)/\(port.transport)"
             let binding: JSONValue = [
-                "HostIp": .string(port.hostAddress), "HostPort": .string(port.hostPort == 0 ? "" : String(port.hostPort)),
+                "HostIp": .string(port.hostAddress),
+                "HostPort": .string(port.hostPort == 0 ? "" : String(port.hostPort)),
             ]
             result = result.setting(key, .array((result[key]?.array ?? []) + [binding]))
         }
@@ -191,10 +192,11 @@ struct ContainerDocument: Sendable {
 
     private static func networkSettings(_ request: CreateRequest) -> JSONValue {
         let name = request.network == "default" ? "bridge" : request.network
+        let unconnected: JSONValue = ["Gateway": "", "IPAddress": "", "IPPrefixLen": 0, "MacAddress": ""]
         return [
             "Bridge": "", "SandboxID": "", "SandboxKey": "", "Ports": [:], "Gateway": "", "IPAddress": "",
             "IPPrefixLen": 0, "MacAddress": "",
-            "Networks": .object([(key: name, value: ["Gateway": "", "IPAddress": "", "IPPrefixLen": 0, "MacAddress": ""])]),
+            "Networks": .object([(key: name, value: unconnected)]),
         ]
     }
 }

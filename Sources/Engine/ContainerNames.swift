@@ -2,8 +2,10 @@
 /// forward, joined as Docker joins them.
 enum ContainerNames {
     private static let adjectives = [
-        "able", "agile", "amber", "ample", "brave", "bright", "brisk", "calm", "candid", "careful", "cheerful", "clever",
-        "cosy", "curious", "daring", "deft", "eager", "earnest", "easy", "fair", "festive", "focused", "frank", "gentle",
+        "able", "agile", "amber", "ample", "brave", "bright", "brisk", "calm", "candid", "careful", "cheerful",
+        "clever",
+        "cosy", "curious", "daring", "deft", "eager", "earnest", "easy", "fair", "festive", "focused", "frank",
+        "gentle",
         "glad", "happy", "hardy", "honest", "humble", "jolly", "keen", "kind", "lively", "lucid", "mellow", "merry",
         "modest", "neat", "nimble", "noble", "patient", "peaceful", "placid", "plucky", "polite", "proud", "quiet",
         "quick", "ready", "serene", "sharp", "steady", "sunny", "sure", "tidy", "trusty", "upbeat", "vivid", "warm",

@@ -1,0 +1,71 @@
+import Diagnostics
+import Engine
+import Glibc
+import SystemPackage
+
+/// Where this program, its content and its state are.
+struct Places: Sendable {
+    let environment: [String: String]
+    let home: Home
+    let executable: FilePath
+
+    init() {
+        var environment: [String: String] = [:]
+        var pointer = environ
+        while let entry = pointer.pointee {
+            let text = String(cString: entry)
+            if let equals = text.firstIndex(of: "=") {
+                environment[String(text[..<equals])] = String(text[text.index(after: equals)...])
+            }
+            pointer += 1
+        }
+        self.environment = environment
+        var home = Home(environment: environment)
+        if !home.path.isAbsolute { home = Home(Self.workingDirectory.pushing(home.path)) }
+        self.home = home
+        executable = Self.readLink("/proc/self/exe") ?? FilePath("/usr/local/bin/drydock")
+    }
+
+    static var workingDirectory: FilePath {
+        guard let buffer = getcwd(nil, 0) else { return "/" }
+        defer { free(buffer) }
+        return FilePath(platformString: buffer)
+    }
+
+    private static func readLink(_ path: String) -> FilePath? {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let count = buffer.withUnsafeMutableBytes { bytes in
+            readlink(path, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
+        }
+        return count > 0 ? FilePath(String(decoding: buffer[..<count], as: UTF8.self)) : nil
+    }
+
+    /// The directory that holds `Lessons` and `Exercises`: where `DRYDOCK_CONTENT` says, the checkout that the program
+    /// was built in, or `share/drydock` below its prefix.
+    func content() throws(DrydockError) -> FilePath {
+        var candidates: [FilePath] = []
+        if let named = environment["DRYDOCK_CONTENT"], !named.isEmpty { candidates.append(FilePath(named)) }
+        let folder = executable.removingLastComponent()
+        candidates.append(folder.removingLastComponent().appending("share/drydock"))
+        var above = folder
+        while above.removeLastComponent() {
+            candidates.append(above)
+        }
+        for candidate in candidates where access(candidate.appending("Exercises").string, R_OK) == 0 {
+            return candidate
+        }
+        throw DrydockError(
+            .notFound, "cannot find the lessons and exercises",
+            reason: "looked in " + candidates.prefix(3).map(\.string).joined(separator: ", "),
+            remedy: "Set DRYDOCK_CONTENT to the directory that holds Lessons and Exercises.")
+    }
+
+    /// The name of the user who runs this.
+    var loginName: String {
+        if let name = environment["SUDO_USER"] ?? environment["USER"] ?? environment["LOGNAME"], !name.isEmpty {
+            return name
+        }
+        guard let entry = getpwuid(getuid()) else { return "learner" }
+        return String(cString: entry.pointee.pw_name)
+    }
+}
