@@ -224,10 +224,9 @@ struct ResolvedMount: Sendable, Hashable {
 
     init?(json: JSONValue) {
         guard let source = json["Source"]?.string, let target = json["Destination"]?.string else { return nil }
-        name = json["Name"]?.string
+        let name = json["Name"]?.string
         self.init(
-            isVolume: json["Type"]?.string == "volume", name: name,
-            isNamed: (name?.count ?? 64) != 64, source: source, target: target,
+            isVolume: json["Type"]?.string == "volume", name: name, isNamed: (name?.count ?? 64) != 64, source: source, target: target,
             readOnly: json["RW"]?.bool == false)
     }
 
@@ -254,4 +253,15 @@ enum DefaultPaths {
 
 extension JSONValue {
     static func strings(_ items: some Sequence<String>) -> JSONValue { .array(items.map(JSONValue.string)) }
+}
+
+extension ContainerDocument {
+    /// The key under which the last failed start is kept; it is never shown.
+    static var failureKey: String { "StartFailure" }
+
+    /// Why the last start failed, where it did.
+    var failure: (code: Int32, message: String)? {
+        guard let failure = json[Self.failureKey] else { return nil }
+        return (Int32(failure["ExitCode"]?.int ?? 128), failure["Error"]?.string ?? "")
+    }
 }

@@ -1,0 +1,196 @@
+public import Diagnostics
+import ImageStore
+import OCI
+import Runtime
+
+extension Engine {
+    /// See `EngineOperations`.
+    public func containers(
+        all: Bool, sizes: Bool, matching filters: Filters
+    ) throws(DrydockError) -> [ContainerSummary] {
+        let filter = try ContainerFilter(filters, engine: self)
+        var names: [String: Digest?] = [:]
+        var lines: [ContainerSummary] = []
+        for record in try store.containers() {
+            let state = try runtime.state(record.id)
+            guard all || filter.impliesAll || state.isRunning else { continue }
+            var line = try summary(record, state)
+            if line.image != record.image?.description {
+                if names[line.image] == nil { names[line.image] = .some(try? store.image(line.image).id) }
+                if let image = record.image, names[line.image] != .some(image) { line.image = image.short }
+            }
+            guard filter.accepts(line, record: record) else { continue }
+            if sizes {
+                let own = DiskUsage.bytes(below: upper(record.id))
+                let image = try record.image.flatMap { image throws(DrydockError) in try store.image(id: image)?.size }
+                line.size = (own, own + (image ?? 0))
+            }
+            lines.append(line)
+        }
+        return lines
+    }
+
+    private func summary(_ record: ContainerRecord, _ state: ContainerState) throws(DrydockError) -> ContainerSummary {
+        let document = try document(of: record)
+        var line = ContainerSummary(
+            id: record.id, name: record.name, image: document.imageName,
+            imageID: record.image ?? Digest.sha256([]), command: document.argv,
+            created: record.created / 1_000_000_000, status: .created)
+        line.labels = document.config.labels
+        line.mounts = document.mounts.map { $0.name ?? $0.source }
+        line.networks = [document.networkMode == "default" ? "bridge" : document.networkMode]
+        switch state {
+        case .created:
+            if let failure = document.failure { line.exitCode = failure.code }
+        case .running(let info):
+            line.status = .running
+            line.startedAt = info.startedAt / 1_000_000_000
+            line.ports = info.network.ports.map {
+                CreateRequest.Port(
+                    hostAddress: $0.hostAddress, hostPort: $0.hostPort, containerPort: $0.containerPort,
+                    transport: $0.transport.rawValue)
+            }
+            let published = Set(line.ports.map { "\($0.containerPort)/\($0.transport)" })
+            line.exposed = document.config.exposedPorts.filter { !published.contains($0) }
+        case .exited(let info):
+            line.status = .exited
+            line.startedAt = info.startedAt / 1_000_000_000
+            line.finishedAt = info.finishedAt / 1_000_000_000
+            line.exitCode = info.code
+        }
+        return line
+    }
+
+    /// See `EngineOperations`.
+    public func inspectContainer(_ name: String, size: Bool) throws(DrydockError) -> JSONValue {
+        let (record, document) = try find(name)
+        let state = try runtime.state(record.id)
+        var result: [(key: String, value: JSONValue)] = []
+        for (key, value) in document.json.pairs ?? [] where key != ContainerDocument.failureKey {
+            result.append((key: key, value: value))
+            if key == "Args" { result.append((key: "State", value: Self.document(of: state, document))) }
+        }
+        var json = JSONValue.object(result)
+        if case .running(let info) = state {
+            json = json.setting("NetworkSettings", Self.networkSettings(info.network, record.id, document))
+        }
+        if size {
+            let own = DiskUsage.bytes(below: upper(record.id))
+            let image = try record.image.flatMap { image throws(DrydockError) in try store.image(id: image)?.size }
+            json = json.setting("SizeRw", .int(own)).setting("SizeRootFs", .int(own + (image ?? 0)))
+        }
+        return json
+    }
+
+    private static func document(of state: ContainerState, _ document: ContainerDocument) -> JSONValue {
+        func time(_ nanoseconds: Int64) -> JSONValue {
+            .string(
+                Timestamp(
+                    seconds: nanoseconds / 1_000_000_000, nanoseconds: Int32(nanoseconds % 1_000_000_000)
+                ).description)
+        }
+        var status = "created"
+        var (pid, code): (Int64, Int64) = (0, 0)
+        var (started, finished): (JSONValue, JSONValue) = (.string(never), .string(never))
+        var error = ""
+        var outOfMemory = false
+        switch state {
+        case .created:
+            code = Int64(document.failure?.code ?? 0)
+            error = document.failure?.message ?? ""
+        case .running(let info):
+            (status, pid, started) = ("running", Int64(info.pid), time(info.startedAt))
+        case .exited(let info):
+            (status, code, outOfMemory) = ("exited", Int64(info.code), info.outOfMemory)
+            (started, finished) = (time(info.startedAt), time(info.finishedAt))
+        }
+        return [
+            "Status": .string(status), "Running": .bool(status == "running"), "Paused": false, "Restarting": false,
+            "OOMKilled": .bool(outOfMemory), "Dead": false, "Pid": .int(pid), "ExitCode": .int(code),
+            "Error": .string(error), "StartedAt": started, "FinishedAt": finished,
+        ]
+    }
+
+    private static func networkSettings(
+        _ network: NetworkInfo, _ id: String, _ document: ContainerDocument
+    ) -> JSONValue {
+        var ports = JSONValue.object([])
+        for port in document.config.exposedPorts { ports = ports.setting(port, nil) }
+        for port in network.ports {
+            let key = "\(port.containerPort)/\(port.transport.rawValue)"
+            let binding: JSONValue = [
+                "HostIp": .string(port.hostAddress), "HostPort": .string(String(port.hostPort)),
+            ]
+            ports = ports.setting(key, .array((ports[key]?.array ?? []) + [binding]))
+        }
+        let address: [(key: String, value: JSONValue)] = [
+            ("Gateway", .string(network.gateway)), ("IPAddress", .string(network.address)),
+            ("IPPrefixLen", .int(Int64(network.prefix))), ("MacAddress", .string(network.hardwareAddress)),
+        ]
+        let name = document.networkMode == "default" ? "bridge" : document.networkMode
+        return .object(
+            [
+                ("Bridge", ""), ("SandboxID", .string(id)), ("SandboxKey", ""), ("Ports", ports),
+            ] + address + [("Networks", .object([(key: name, value: .object(address))]))])
+    }
+}
+
+/// The filters of `docker ps`.
+struct ContainerFilter {
+    private let filters: Filters
+    private let ancestors: Set<Digest>
+    private let before: Int64?
+    private let since: Int64?
+
+    private static let known: Set<String> = [
+        "id", "name", "status", "label", "ancestor", "exited", "before", "since", "network", "volume", "publish",
+        "expose", "health", "is-task",
+    ]
+
+    init(_ filters: Filters, engine: Engine) throws(DrydockError) {
+        for name in filters.keys where !Self.known.contains(name) { throw .invalidFilter(name) }
+        for status in filters["status"] ?? [] where ContainerStatus(rawValue: status) == nil && status != "removing" {
+            throw DrydockError(.invalidArgument, "invalid filter 'status=\(status)'")
+        }
+        self.filters = filters
+        before = try filters["before"]?.first.map { name throws(DrydockError) in
+            try engine.store.container(name).created
+        }
+        since = try filters["since"]?.first.map { name throws(DrydockError) in
+            try engine.store.container(name).created
+        }
+        var ancestors: Set<Digest> = []
+        for name in filters["ancestor"] ?? [] {
+            guard let image = try? engine.store.image(name) else { continue }
+            ancestors.insert(image.id)
+            for child in try engine.store.images(intermediate: true)
+            where child.chain.starts(with: image.chain) { ancestors.insert(child.id) }
+        }
+        self.ancestors = ancestors
+    }
+
+    /// Some filters ask about containers that do not run, as with `-a`.
+    var impliesAll: Bool { ["status", "exited", "before", "since"].contains { filters[$0] != nil } }
+
+    func accepts(_ line: ContainerSummary, record: ContainerRecord) -> Bool {
+        func any(_ name: String, _ test: (String) -> Bool) -> Bool { filters[name].map { $0.contains(where: test) } ?? true }
+        if let before, record.created >= before { return false }
+        if let since, record.created <= since { return false }
+        return any("id") { line.id.hasPrefix($0) }
+            && any("name") { wanted in Self.matches(wanted, line.name) }
+            && any("status") { line.status.rawValue == $0 }
+            && any("exited") { line.status == .exited && line.exitCode.map(String.init) == $0 }
+            && any("network") { line.networks.contains($0) }
+            && any("volume") { line.mounts.contains($0) }
+            && labels(line.labels, satisfy: filters["label"] ?? [])
+            && (filters["ancestor"] == nil || ancestors.contains(line.imageID))
+    }
+
+    /// A name filter is a regular expression that may match anywhere; the anchors are what people use.
+    private static func matches(_ pattern: String, _ name: String) -> Bool {
+        if let regex = try? Regex(pattern) {
+            return name.contains(regex) || "/\(name)".contains(regex)
+        }
+        return name.contains(pattern)
+    }
+}

@@ -1,0 +1,172 @@
+public import Diagnostics
+import Glibc
+import ImageStore
+import Linux
+import OCI
+import Runtime
+import SystemPackage
+
+extension Engine {
+    /// See `EngineOperations`.
+    public func create(_ request: CreateRequest, _ span: Span) throws(DrydockError) -> CreatedContainer {
+        let work = span.begin("container.create", TraceFact("image", .text(request.image)))
+        do {
+            let created = try make(request)
+            work.end(TraceFact("id", .text(String(created.id.prefix(12)))), TraceFact("name", .text(created.name)))
+            return created
+        } catch {
+            work.fail(error)
+            throw error
+        }
+    }
+
+    private func make(_ request: CreateRequest) throws(DrydockError) -> CreatedContainer {
+        if let name = request.name, !ContainerNames.isValid(name) {
+            throw DrydockError(
+                .invalidArgument,
+                "Invalid container name (\(name)), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", exitStatus: 125)
+        }
+        let image = try image(for: request)
+        let config = try store.config(of: image.id)
+        let program = try ContainerDocument.Program(request: request, image: config.config)
+        var warnings: [String] = []
+        if !config.platform.matches(.current), request.platform == nil {
+            warnings.append(
+                "The requested image's platform (\(config.platform)) does not match the detected host platform "
+                    + "(\(Platform.current)) and no specific platform was requested")
+        }
+        try checkNetwork(request.network)
+        let id = Self.newID()
+        let directory = runtime.directory(id)
+        let mounts = try resolveMounts(request, image: config.config)
+        var full = request
+        if request.publishAll { full.ports += Self.exposed(config.config, besides: request.ports) }
+        let places = ContainerDocument.Places(
+            directory: directory.string, log: runtime.logPath(id).string,
+            lowers: try store.layerMounts(for: image.id).map(\.string), upper: upper(id).string,
+            work: self.work(id).string)
+        let created = Timestamp.now
+        try Files.makeDirectories(upper(id))
+        try Files.makeDirectories(self.work(id))
+        for attempt in 0... {
+            let name = request.name ?? ContainerNames.random(attempt: attempt)
+            let document = ContainerDocument(
+                id: id, name: name, created: created, image: image.id, imageConfig: config, request: full,
+                program: program, mounts: mounts, places: places)
+            let record = ContainerRecord(
+                id: id, name: name, image: image.id, chain: image.chain.last,
+                created: created.seconds * 1_000_000_000 + Int64(created.nanoseconds),
+                document: document.json.compact)
+            do {
+                try store.add(record)
+                return CreatedContainer(id: id, name: name, warnings: warnings)
+            } catch where error.code == .conflict && request.name == nil && attempt < 100 {
+                continue
+            } catch {
+                try? runtime.remove(id)
+                var refused = error.exiting(125)
+                if refused.code == .conflict, refused.remedy == nil {
+                    refused.remedy = "Choose another name, or remove the other container: docker rm \(name)"
+                }
+                throw refused
+            }
+        }
+        throw DrydockError(.internal, "no container name is free")
+    }
+
+    private func image(for request: CreateRequest) throws(DrydockError) -> ImageRecord {
+        do {
+            return try store.image(request.image)
+        } catch where error.code == .notFound {
+            throw error.exiting(125)
+        }
+    }
+
+    private func checkNetwork(_ network: String) throws(DrydockError) {
+        if ["default", "bridge", "none", "host"].contains(network) { return }
+        if network.hasPrefix("container:") {
+            _ = try store.container(String(network.dropFirst(10)))
+            return
+        }
+        throw DrydockError(
+            .notFound, "network \(network) not found",
+            remedy: "The networks here are bridge, host and none.", exitStatus: 125)
+    }
+
+    /// 64 random hexadecimal digits; never a number alone, so that a short form is not mistaken for one.
+    static func newID() -> String {
+        while true {
+            let digits = (0..<32).map { _ in UInt8.random(in: .min ... .max) }.map { byte in
+                let text = String(byte, radix: 16)
+                return text.count == 1 ? "0" + text : text
+            }
+            let id = digits.joined()
+            if UInt64(id.prefix(12)) == nil { return id }
+        }
+    }
+
+    private static func exposed(
+        _ config: OCI.ContainerConfig, besides ports: [CreateRequest.Port]
+    ) -> [CreateRequest.Port] {
+        config.exposedPorts.compactMap { text in
+            let parts = text.split(separator: "/")
+            guard let first = parts.first, let number = UInt16(first),
+                !ports.contains(where: { $0.containerPort == number })
+            else { return nil }
+            return CreateRequest.Port(
+                hostPort: 0, containerPort: number, transport: parts.count > 1 ? String(parts[1]) : "tcp")
+        }
+    }
+
+    // MARK: Mounts
+
+    private func resolveMounts(
+        _ request: CreateRequest, image: OCI.ContainerConfig
+    ) throws(DrydockError) -> [ResolvedMount] {
+        var result: [ResolvedMount] = []
+        for mount in request.mounts {
+            guard mount.target.hasPrefix("/"), mount.target != "/" else {
+                let why = mount.target == "/" ? "destination can't be '/'" : "mount path must be absolute"
+                throw DrydockError(
+                    .invalidArgument, "invalid mount config for type \"bind\": invalid mount path: '\(mount.target)' \(why)",
+                    exitStatus: 125)
+            }
+            guard !result.contains(where: { $0.target == mount.target }) else {
+                throw DrydockError(.invalidArgument, "Duplicate mount point: \(mount.target)", exitStatus: 125)
+            }
+            if let source = mount.source, source.hasPrefix("/") {
+                // Docker's -v makes a directory of the host that is missing.
+                if !Files.exists(FilePath(source)) { try Files.makeDirectories(FilePath(source)) }
+                result.append(
+                    ResolvedMount(
+                        isVolume: false, name: nil, isNamed: false, source: source, target: mount.target,
+                        readOnly: mount.readOnly))
+            } else {
+                result.append(
+                    try volume(mount.source, at: mount.target, readOnly: mount.readOnly))
+            }
+        }
+        for target in image.volumes where !result.contains(where: { $0.target == target }) {
+            result.append(try volume(nil, at: target, readOnly: false))
+        }
+        return result
+    }
+
+    private func volume(
+        _ name: String?, at target: String, readOnly: Bool
+    ) throws(DrydockError) -> ResolvedMount {
+        if let name, !ContainerNames.isValid(name) {
+            throw DrydockError(
+                .invalidArgument,
+                "create \(name): \"\(name)\" includes invalid characters for a local volume name, only "
+                    + "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use absolute path",
+                exitStatus: 125)
+        }
+        let named = name ?? Self.newID()
+        let data = home.path.appending("volumes").appending(named).appending("_data")
+        try Files.makeDirectories(data)
+        return ResolvedMount(
+            isVolume: true, name: named, isNamed: name != nil, source: data.string, target: target,
+            readOnly: readOnly)
+    }
+}

@@ -1,0 +1,136 @@
+public import Diagnostics
+import Glibc
+import ImageStore
+import Linux
+import OCI
+import Runtime
+import SystemPackage
+
+extension Engine {
+    /// The version of Docker whose command language this is; images made here say so, as Docker's do.
+    static var dockerVersion: String { "28.2.2" }
+    /// The version of the Engine API that the documents follow.
+    static var apiVersion: String { "1.50" }
+    /// Drydock's own version.
+    public static var drydockVersion: String { "0.1.0" }
+
+    /// See `EngineOperations`.
+    public func version() -> JSONValue {
+        let machine = Machine()
+        let common: [(key: String, value: JSONValue)] = [
+            ("Platform", ["Name": .string("Drydock \(Self.drydockVersion)")]), ("Version", .string(Self.dockerVersion)),
+            ("ApiVersion", .string(Self.apiVersion)),
+        ]
+        let system: [(key: String, value: JSONValue)] = [
+            ("Os", "linux"), ("Arch", .string(Platform.current.architecture)),
+        ]
+        return [
+            "Client": .object(
+                common + [
+                    ("DefaultAPIVersion", .string(Self.apiVersion)), ("GitCommit", "drydock"), ("GoVersion", "none"),
+                ] + system + [("BuildTime", ""), ("Context", "default")]),
+            "Server": .object(
+                common + [("MinAPIVersion", "1.24"), ("GitCommit", "drydock"), ("GoVersion", "none")] + system + [
+                    ("KernelVersion", .string(machine.kernel)), ("Experimental", false), ("BuildTime", ""),
+                    (
+                        "Components",
+                        [
+                            [
+                                "Name": "drydock", "Version": .string(Self.drydockVersion),
+                                "Details": ["Role": "engine, runtime and registry in one program"],
+                            ]
+                        ]
+                    ),
+                ]),
+        ]
+    }
+
+    /// See `EngineOperations`.
+    public func info() throws(DrydockError) -> JSONValue {
+        let machine = Machine()
+        var running: Int64 = 0
+        let containers = try store.containers()
+        for record in containers where isRunning(record.id) { running += 1 }
+        let images = try store.images(intermediate: true)
+        return [
+            "ID": .string(Digest.sha256(home.path.string.utf8).short),
+            "Containers": .int(Int64(containers.count)), "ContainersRunning": .int(running), "ContainersPaused": 0,
+            "ContainersStopped": .int(Int64(containers.count) - running), "Images": .int(Int64(images.count)),
+            "Driver": "overlay2",
+            "DriverStatus": [
+                ["Supports d_type", "true"], ["userxattr", .string(machine.isRoot ? "false" : "true")],
+            ],
+            "Plugins": [
+                "Volume": ["local"], "Network": ["bridge", "host", "null"], "Authorization": nil,
+                "Log": ["json-file"],
+            ],
+            "MemoryLimit": true, "SwapLimit": false, "PidsLimit": true, "IPv4Forwarding": .bool(machine.forwards),
+            "Debug": false, "NFd": 0, "NGoroutines": 0, "SystemTime": .string(Timestamp.now.description),
+            "LoggingDriver": "json-file", "CgroupDriver": "cgroupfs",
+            "CgroupVersion": .string(machine.cgroupVersion), "NEventsListener": 0,
+            "KernelVersion": .string(machine.kernel), "OperatingSystem": .string(machine.distribution),
+            "OSVersion": .string(machine.distributionVersion), "OSType": "linux",
+            "Architecture": .string(machine.architecture), "IndexServerAddress": "https://index.docker.io/v1/",
+            "RegistryConfig": [
+                "InsecureRegistryCIDRs": ["127.0.0.0/8"], "Mirrors": nil,
+            ],
+            "NCPU": .int(Int64(machine.processors)), "MemTotal": .int(machine.memory),
+            "GenericResources": nil, "DockerRootDir": .string(home.path.string), "HttpProxy": "", "HttpsProxy": "",
+            "NoProxy": "", "Name": .string(machine.name), "Labels": [], "ExperimentalBuild": false,
+            "ServerVersion": .string("\(Self.drydockVersion) (Drydock, speaks Docker \(Self.dockerVersion))"),
+            "Runtimes": ["drydock": ["path": "drydock-monitor"]], "DefaultRuntime": "drydock",
+            "Swarm": ["LocalNodeState": "inactive"], "LiveRestoreEnabled": true, "Isolation": "",
+            "InitBinary": "", "SecurityOptions": .strings(machine.isRoot ? ["name=cgroupns"] : ["name=rootless", "name=cgroupns"]),
+            "Warnings": nil, "ClientInfo": ["Version": .string(Self.dockerVersion), "Context": "default"],
+        ]
+    }
+
+    /// See `EngineOperations`.
+    public func recover() throws(DrydockError) {
+        _ = try store.collectGarbage()
+        let known = Set(try store.containers().map(\.id))
+        for name in (try? Files.names(in: home.containers)) ?? [] where name.count == 64 && !known.contains(name) {
+            // A directory whose row is not there yet belongs to a container that is being made just now.
+            let path = home.containers.appending(name)
+            guard let status = try? FileAt.status(FileAt.workingDirectory, path.string),
+                status.mtimeSeconds < Timestamp.now.seconds - 60, !isRunning(name)
+            else { continue }
+            try? runtime.remove(name)
+        }
+    }
+}
+
+/// What is known of the machine, from the kernel and `/etc/os-release`.
+private struct Machine {
+    let kernel: String
+    let architecture: String
+    let name: String
+    let processors: Int
+    let memory: Int64
+    let isRoot = getuid() == 0
+    let distribution: String
+    let distributionVersion: String
+
+    init() {
+        var uts = utsname()
+        uname(&uts)
+        func text<T>(_ field: T) -> String {
+            withUnsafeBytes(of: field) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        }
+        kernel = text(uts.release)
+        architecture = text(uts.machine)
+        name = text(uts.nodename)
+        processors = sysconf(Int32(_SC_NPROCESSORS_ONLN))
+        memory = Int64(sysconf(Int32(_SC_PHYS_PAGES))) * Int64(sysconf(Int32(_SC_PAGESIZE)))
+        var release: [String: String] = [:]
+        for line in String(decoding: (try? Files.read("/etc/os-release")) ?? [], as: UTF8.self).split(separator: "\n") {
+            let parts = line.split(separator: "=", maxSplits: 1)
+            if parts.count == 2 { release[String(parts[0])] = parts[1].filter { $0 != "\"" } }
+        }
+        distribution = release["PRETTY_NAME"] ?? "Linux"
+        distributionVersion = release["VERSION_ID"] ?? ""
+    }
+
+    var cgroupVersion: String { Files.exists("/sys/fs/cgroup/cgroup.controllers") ? "2" : "1" }
+    var forwards: Bool { Files.line("/proc/sys/net/ipv4/ip_forward") == "1" }
+}

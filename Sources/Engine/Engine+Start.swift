@@ -1,0 +1,195 @@
+public import Diagnostics
+import Layers
+import OCI
+import Runtime
+import SystemPackage
+
+extension Engine {
+    /// See `EngineOperations`.
+    public func start(_ name: String, attach: AttachOptions?, _ span: Span) throws(DrydockError) -> Int32? {
+        let (record, document) = try find(name)
+        if isRunning(record.id) {
+            guard let attach else { return nil }
+            return try finish(try runtime.attach(record.id, attach.forRuntime), document)
+        }
+        let work = span.begin("container.start", TraceFact("id", .text(String(record.id.prefix(12)))))
+        let session: ContainerSession
+        do {
+            let spec = try specification(record.id, document, chain: record.chain)
+            session = try runtime.start(spec, attach: attach?.forRuntime, span: work)
+            work.end(TraceFact("pid", .count(Int64(session.pid))))
+        } catch {
+            work.fail(error)
+            try rememberFailure(error, of: record.id)
+            throw error
+        }
+        for notice in session.notices { span.fact("notice", .text(notice)) }
+        guard attach != nil else {
+            session.detach()
+            return nil
+        }
+        return try finish(session, document)
+    }
+
+    /// See `EngineOperations`.
+    public func attach(_ name: String, _ options: AttachOptions) throws(DrydockError) -> Int32? {
+        let (record, document) = try find(name)
+        guard isRunning(record.id) else {
+            throw DrydockError(
+                .conflict, "You cannot attach to a stopped container, start it first",
+                remedy: "docker start -a \(record.name)")
+        }
+        return try finish(try runtime.attach(record.id, options.forRuntime), document)
+    }
+
+    /// Goes along with a container until it ends or is left, and removes it where it was started with `--rm`.
+    private func finish(_ session: ContainerSession, _ document: ContainerDocument) throws(DrydockError) -> Int32? {
+        switch try session.run() {
+        case .exited(let code):
+            if document.autoRemove {
+                do {
+                    try removeContainer(document.id, force: true, volumes: true)
+                } catch where error.code == .notFound {
+                    // The monitor's own cleaning came first.
+                }
+            }
+            return code
+        case .detached: return nil
+        }
+    }
+
+    /// Keeps why a container did not start, as Docker's `State.Error` does; one that was to be removed goes at once.
+    private func rememberFailure(_ error: DrydockError, of id: String) throws(DrydockError) {
+        let failure: JSONValue = [
+            "ExitCode": .int(Int64(error.exitStatus == 1 ? 128 : error.exitStatus)), "Error": .string(error.message),
+        ]
+        let record = try store.update(container: id) { record in
+            guard let json = try? JSONValue(parsing: record.document) else { return }
+            record.document = json.setting(ContainerDocument.failureKey, failure).compact
+        }
+        if try document(of: record).autoRemove { try? removeContainer(id, force: true, volumes: true) }
+    }
+
+    /// Everything the runtime has to know, worked out from the document and the image's files.
+    func specification(
+        _ id: String, _ document: ContainerDocument, chain: Digest?
+    ) throws(DrydockError) -> ContainerSpec {
+        var lowers: [FilePath] = []
+        if let chain { lowers = try store.layerMounts(chain: chain) }
+        let config = document.config
+        let found = try UserLookup(LayerStack([upper(id)] + lowers)).find(config.user)
+        let hostNetwork = document.networkMode == "host"
+        var spec = ContainerSpec(
+            id: id, hostname: document.hostname,
+            root: .overlay(lower: lowers, upper: upper(id), work: work(id)), arguments: document.argv,
+            environment: Self.environment(config.env, document, home: found.home))
+        spec.user = found.user
+        spec.workingDirectory = config.workingDir.isEmpty ? "/" : config.workingDir
+        spec.terminal = document.tty
+        spec.openInput = document.openStdin
+        spec.inputOnce = document.json.at("Config.StdinOnce")?.bool ?? false
+        spec.readOnlyRoot = document.readOnlyRootfs
+        spec.privileged = document.privileged
+        spec.autoRemove = document.autoRemove
+        spec.stopSignal = Signal.number(config.stopSignal ?? "SIGTERM") ?? 15
+        spec.capabilities = try capabilities(document)
+        spec.mounts = document.mounts.map {
+            ContainerMount(.bind(FilePath($0.source)), at: $0.target, readOnly: $0.readOnly)
+        }
+        for (target, options) in document.json.at("HostConfig.Tmpfs")?.pairs ?? [] {
+            spec.mounts.append(ContainerMount(.tmpfs(options: options.string ?? ""), at: target))
+        }
+        spec.network = try network(document)
+        spec.ports = document.ports.map {
+            PublishedPort(
+                hostAddress: $0.hostAddress.isEmpty ? "0.0.0.0" : $0.hostAddress, hostPort: $0.hostPort,
+                containerPort: $0.containerPort, transport: $0.transport == "udp" ? .udp : .tcp)
+        }
+        for entry in document.strings("HostConfig.ExtraHosts") {
+            let parts = entry.split(separator: ":", maxSplits: 1).map(String.init)
+            if parts.count == 2 { spec.extraHosts.append((name: parts[0], address: parts[1])) }
+        }
+        spec.nameServers = document.strings("HostConfig.Dns")
+        if spec.network != .none, let port = try hubPort(), !hostNetwork || port > 0 {
+            spec.hub = HubForward(address: HubForward.address(forHome: home.path), hubPort: port)
+        }
+        spec.cleanupCommand = [
+            "/usr/bin/env", "DRYDOCK_HOME=\(home.path)", configuration.executable.string, "system", "cleanup", id,
+        ]
+        return spec
+    }
+
+    /// The port of the hub, started where it does not run. A container starts without it too: only its packages are
+    /// then out of reach.
+    private func hubPort() throws(DrydockError) -> UInt16? {
+        guard let url = try? configuration.hub.ensureRunning(), let colon = url.lastIndex(of: ":") else { return nil }
+        return UInt16(url[url.index(after: colon)...].prefix { $0.isNumber })
+    }
+
+    private func network(_ document: ContainerDocument) throws(DrydockError) -> NetworkMode {
+        switch document.networkMode {
+        case "none": .none
+        case "host": .host
+        case let mode where mode.hasPrefix("container:"):
+            .container(try store.container(String(mode.dropFirst(10))).id)
+        default: .bridge
+        }
+    }
+
+    private func capabilities(_ document: ContainerDocument) throws(DrydockError) -> CapabilitySet {
+        if document.privileged { return .all }
+        func set(_ path: String) throws(DrydockError) -> CapabilitySet {
+            let names = document.strings(path)
+            if names.contains(where: { $0.uppercased() == "ALL" }) { return .all }
+            guard let set = CapabilitySet(names: names) else {
+                let name = names.first { CapabilitySet(names: [$0]) == nil } ?? ""
+                throw DrydockError(
+                    .invalidArgument, "invalid capability: \"\(name)\"",
+                    remedy: "Capabilities look like NET_ADMIN; `man 7 capabilities` lists them.", exitStatus: 125)
+            }
+            return set
+        }
+        let dropped = try set("HostConfig.CapDrop")
+        let added = try set("HostConfig.CapAdd")
+        let base = dropped == .all ? CapabilitySet.none : CapabilitySet(bits: CapabilitySet.docker.bits & ~dropped.bits)
+        return CapabilitySet(bits: base.bits | added.bits)
+    }
+
+    /// The environment in Docker's order: PATH and HOSTNAME, TERM for a terminal, the configuration's, HOME.
+    static func environment(_ configured: [String], _ document: ContainerDocument, home: String) -> [String] {
+        var env = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+        env.append("HOSTNAME=\(document.hostname)")
+        if document.tty { env.append("TERM=xterm") }
+        for entry in configured {
+            let key = String(entry.prefix { $0 != "=" })
+            ConfigChanges.set(key, String(entry.dropFirst(key.count + 1)), in: &env)
+        }
+        if !env.contains(where: { $0.hasPrefix("HOME=") }) { env.append("HOME=\(home)") }
+        return env
+    }
+}
+
+extension AttachOptions {
+    /// The same for the runtime, on this process's standard streams.
+    var forRuntime: Runtime.AttachOptions {
+        var options = Runtime.AttachOptions()
+        options.input = stdin
+        options.output = stdout
+        options.error = stderr
+        options.signalProxy = signalProxy
+        if let detachKeys { options.detachKeys = DetachKeys.bytes(detachKeys) }
+        return options
+    }
+}
+
+/// Reads `--detach-keys`: `ctrl-p,ctrl-q` or single characters.
+enum DetachKeys {
+    static func bytes(_ text: String) -> [UInt8] {
+        text.split(separator: ",").compactMap { key in
+            if key.hasPrefix("ctrl-"), let letter = key.dropFirst(5).utf8.first, key.utf8.count == 6 {
+                return letter & 0x1f
+            }
+            return key.utf8.count == 1 ? key.utf8.first : nil
+        }
+    }
+}

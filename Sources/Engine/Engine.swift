@@ -1,0 +1,95 @@
+public import Diagnostics
+internal import ImageStore
+internal import Linux
+import OCI
+internal import RegistryClient
+internal import Runtime
+import Synchronization
+public import SystemPackage
+
+/// Docker's nouns and verbs over one home: the image store, the runtime and the registry client put together.
+///
+/// Opening an engine is cheap; connections are made when they are first needed. Its functions block (or suspend, where
+/// they are `async`), and any number of engines, in any number of processes, may work on one home at once.
+public final class Engine: EngineOperations {
+    /// What an engine is made of.
+    public struct Configuration: Sendable {
+        /// Where everything is kept.
+        public var home: Home
+        /// What plays `docker.io`.
+        public var hub: any PracticeHub
+        /// The `drydock` executable, which a monitor calls to remove a container that ran with `-d --rm`.
+        public var executable: FilePath
+        /// Where Docker's `config.json` with the credentials is.
+        public var dockerConfig: FilePath
+        /// Where credential helpers are looked for: `PATH`.
+        public var programPath: [FilePath]
+
+        /// Makes a configuration.
+        public init(
+            home: Home, hub: any PracticeHub, executable: FilePath, dockerConfig: FilePath, programPath: [FilePath]
+        ) {
+            self.home = home
+            self.hub = hub
+            self.executable = executable
+            self.dockerConfig = dockerConfig
+            self.programPath = programPath
+        }
+    }
+
+    let configuration: Configuration
+    let store: ImageStore
+    let runtime: ContainerRuntime
+    private let connection = Mutex<RegistryClient?>(nil)
+
+    /// Opens a home, and makes it where there is none.
+    /// - Throws: code `.system` or `.exhausted` where the directories cannot be made.
+    public init(_ configuration: Configuration) throws(DrydockError) {
+        self.configuration = configuration
+        store = try ImageStore(root: configuration.home.store)
+        runtime = ContainerRuntime(containers: configuration.home.containers)
+    }
+
+    var home: Home { configuration.home }
+
+    /// The registry client, made at the first use.
+    var client: RegistryClient {
+        connection.withLock { client in
+            if let client { return client }
+            let hub = configuration.hub
+            let settings = RegistrySettings(
+                credentials: CredentialStore(
+                    file: configuration.dockerConfig, programPath: configuration.programPath),
+                dockerHub: { () async throws(DrydockError) in try hub.ensureRunning() })
+            let made = RegistryClient(settings)
+            client = made
+            return made
+        }
+    }
+
+    /// Closes connections. Call it before the process ends where anything was pulled or pushed.
+    public func shutdown() async {
+        let client = connection.withLock { client in
+            defer { client = nil }
+            return client
+        }
+        await client?.shutdown()
+    }
+
+    // MARK: Finding containers
+
+    func find(_ name: String) throws(DrydockError) -> (record: ContainerRecord, document: ContainerDocument) {
+        let record = try store.container(name)
+        return (record, try document(of: record))
+    }
+
+    func document(of record: ContainerRecord) throws(DrydockError) -> ContainerDocument {
+        ContainerDocument(json: try JSONValue(parsing: record.document))
+    }
+
+    func isRunning(_ id: String) -> Bool { (try? runtime.state(id).isRunning) ?? false }
+
+    func upper(_ id: String) -> FilePath { runtime.directory(id).appending("upper") }
+
+    func work(_ id: String) -> FilePath { runtime.directory(id).appending("work") }
+}
