@@ -226,7 +226,8 @@ struct ResolvedMount: Sendable, Hashable {
         guard let source = json["Source"]?.string, let target = json["Destination"]?.string else { return nil }
         let name = json["Name"]?.string
         self.init(
-            isVolume: json["Type"]?.string == "volume", name: name, isNamed: (name?.count ?? 64) != 64, source: source, target: target,
+            isVolume: json["Type"]?.string == "volume", name: name, isNamed: (name?.count ?? 64) != 64, source: source,
+            target: target,
             readOnly: json["RW"]?.bool == false)
     }
 

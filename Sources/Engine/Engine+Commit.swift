@@ -1,6 +1,7 @@
 public import Diagnostics
 import ImageStore
 import Layers
+import Linux
 public import OCI
 import SystemPackage
 

@@ -173,7 +173,9 @@ struct ContainerFilter {
     var impliesAll: Bool { ["status", "exited", "before", "since"].contains { filters[$0] != nil } }
 
     func accepts(_ line: ContainerSummary, record: ContainerRecord) -> Bool {
-        func any(_ name: String, _ test: (String) -> Bool) -> Bool { filters[name].map { $0.contains(where: test) } ?? true }
+        func any(_ name: String, _ test: (String) -> Bool) -> Bool {
+            filters[name].map { $0.contains(where: test) } ?? true
+        }
         if let before, record.created >= before { return false }
         if let since, record.created <= since { return false }
         return any("id") { line.id.hasPrefix($0) }

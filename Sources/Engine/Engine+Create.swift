@@ -60,7 +60,7 @@ extension Engine {
             do {
                 try store.add(record)
                 return CreatedContainer(id: id, name: name, warnings: warnings)
-            } catch where error.code == .conflict && request.name == nil && attempt < 100 {
+            } catch  where error.code == .conflict && request.name == nil && attempt < 100 {
                 continue
             } catch {
                 try? runtime.remove(id)
@@ -77,7 +77,7 @@ extension Engine {
     private func image(for request: CreateRequest) throws(DrydockError) -> ImageRecord {
         do {
             return try store.image(request.image)
-        } catch where error.code == .notFound {
+        } catch  where error.code == .notFound {
             throw error.exiting(125)
         }
     }
@@ -128,7 +128,8 @@ extension Engine {
             guard mount.target.hasPrefix("/"), mount.target != "/" else {
                 let why = mount.target == "/" ? "destination can't be '/'" : "mount path must be absolute"
                 throw DrydockError(
-                    .invalidArgument, "invalid mount config for type \"bind\": invalid mount path: '\(mount.target)' \(why)",
+                    .invalidArgument,
+                    "invalid mount config for type \"bind\": invalid mount path: '\(mount.target)' \(why)",
                     exitStatus: 125)
             }
             guard !result.contains(where: { $0.target == mount.target }) else {

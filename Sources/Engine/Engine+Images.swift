@@ -1,6 +1,7 @@
 public import Diagnostics
 import ImageStore
-public import OCI
+import OCI
+import SystemPackage
 
 extension Engine {
     /// See `EngineOperations`.
@@ -80,7 +81,8 @@ extension Engine {
             reference = try Reference(parsing: target)
         } catch {
             throw DrydockError(
-                .invalidArgument, "Error parsing reference: \"\(target)\" is not a valid repository/tag: \(error.message)",
+                .invalidArgument,
+                "Error parsing reference: \"\(target)\" is not a valid repository/tag: \(error.message)",
                 remedy: error.remedy)
         }
         guard reference.digest == nil else {

@@ -53,7 +53,8 @@ extension Engine {
         guard ContainerNames.isValid(newName) else {
             throw DrydockError(
                 .invalidArgument,
-                "Error when allocating new name: Invalid container name (\(newName)), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")
+                "Error when allocating new name: Invalid container name (\(newName)), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
+            )
         }
         guard record.name != newName else {
             throw DrydockError(

@@ -80,7 +80,8 @@ extension Engine {
             "ServerVersion": .string("\(Self.drydockVersion) (Drydock, speaks Docker \(Self.dockerVersion))"),
             "Runtimes": ["drydock": ["path": "drydock-monitor"]], "DefaultRuntime": "drydock",
             "Swarm": ["LocalNodeState": "inactive"], "LiveRestoreEnabled": true, "Isolation": "",
-            "InitBinary": "", "SecurityOptions": .strings(machine.isRoot ? ["name=cgroupns"] : ["name=rootless", "name=cgroupns"]),
+            "InitBinary": "",
+            "SecurityOptions": .strings(machine.isRoot ? ["name=cgroupns"] : ["name=rootless", "name=cgroupns"]),
             "Warnings": nil, "ClientInfo": ["Version": .string(Self.dockerVersion), "Context": "default"],
         ]
     }

@@ -1,4 +1,5 @@
 public import Diagnostics
+import ImageStore
 import Layers
 import OCI
 import Runtime
@@ -49,7 +50,7 @@ extension Engine {
             if document.autoRemove {
                 do {
                     try removeContainer(document.id, force: true, volumes: true)
-                } catch where error.code == .notFound {
+                } catch  where error.code == .notFound {
                     // The monitor's own cleaning came first.
                 }
             }

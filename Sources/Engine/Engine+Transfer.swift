@@ -2,6 +2,7 @@ public import Diagnostics
 import ImageStore
 public import OCI
 import RegistryClient
+import SystemPackage
 
 extension Engine {
     /// See `EngineOperations`.
@@ -78,7 +79,8 @@ extension Engine {
         let config = try ImageConfig(json)
         guard config.diffIDs.count == manifest.layers.count else {
             throw DrydockError(
-                .corrupt, "invalid image: the manifest lists \(manifest.layers.count) layers, "
+                .corrupt,
+                "invalid image: the manifest lists \(manifest.layers.count) layers, "
                     + "its configuration \(config.diffIDs.count)")
         }
         return config
@@ -164,13 +166,15 @@ extension Engine {
             references = try store.images().flatMap(\.tags).filter { $0.name == reference.name }
                 .sorted { ($0.tag ?? "") < ($1.tag ?? "") }
         }
-        let pairs: [(Reference, ImageRecord)] = try references.compactMap { reference throws(DrydockError) in
-            try store.image(for: reference).map { (reference, $0) }
+        var pairs: [(Reference, ImageRecord)] = []
+        for reference in references {
+            if let image = try store.image(for: reference) { pairs.append((reference, image)) }
         }
         guard !pairs.isEmpty, pairs.count == references.count else {
             let tag = allTags ? "" : " with tag: \(references[0].tag ?? "")"
             throw DrydockError(
-                .notFound, "An image does not exist locally \(allTags ? "with the name" : "with the tag"): "
+                .notFound,
+                "An image does not exist locally \(allTags ? "with the name" : "with the tag"): "
                     + reference.familiarName, reason: "there is no \(reference.familiarName)\(tag) here",
                 remedy: "Give an image this name first: docker image tag IMAGE \(references.first?.familiar ?? "")")
         }
@@ -270,7 +274,7 @@ extension Engine {
 
     /// See `EngineOperations`.
     public func loggedIn(server: String?) throws(DrydockError) -> String? {
-        try client.settings(for: server ?? Reference.defaultRegistry)
+        try credentials.credentials(for: server ?? Reference.defaultRegistry)?.username
     }
 
     /// See `EngineOperations`.

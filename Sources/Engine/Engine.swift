@@ -52,14 +52,17 @@ public final class Engine: EngineOperations {
 
     var home: Home { configuration.home }
 
+    var credentials: CredentialStore {
+        CredentialStore(file: configuration.dockerConfig, programPath: configuration.programPath)
+    }
+
     /// The registry client, made at the first use.
     var client: RegistryClient {
         connection.withLock { client in
             if let client { return client }
             let hub = configuration.hub
             let settings = RegistrySettings(
-                credentials: CredentialStore(
-                    file: configuration.dockerConfig, programPath: configuration.programPath),
+                credentials: credentials,
                 dockerHub: { () async throws(DrydockError) in try hub.ensureRunning() })
             let made = RegistryClient(settings)
             client = made

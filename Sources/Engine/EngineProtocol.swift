@@ -34,7 +34,7 @@ public protocol EngineOperations: Sendable {
     /// Verifies and keeps credentials. - Parameter server: nil for `docker.io`.
     func login(server: String?, username: String, password: String) async throws(DrydockError)
     /// The name that is logged in at a registry, or nil.
-    func loggedIn(server: String?) async throws(DrydockError) -> String?
+    func loggedIn(server: String?) throws(DrydockError) -> String?
     /// Forgets credentials; false where there were none.
     func logout(server: String?) async throws(DrydockError) -> Bool
 

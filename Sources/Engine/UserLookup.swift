@@ -1,6 +1,7 @@
 import Diagnostics
 import Layers
 import Runtime
+import SystemPackage
 
 /// Finds the numbers of a user as an image's own `/etc/passwd` and `/etc/group` have them (`docker run -u`).
 struct UserLookup {
