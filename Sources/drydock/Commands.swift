@@ -1,0 +1,94 @@
+import ArgumentParser
+import Diagnostics
+import Engine
+import Glibc
+import Lessons
+import Linux
+import Runtime
+import SystemPackage
+import Tutor
+
+/// `drydock` alone: the prompt.
+struct PromptCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "learn", abstract: "Open the prompt (the default).")
+
+    @Option(name: .long, help: "The language: en or fr.") var lang: String?
+
+    func run() async throws {
+        try await reporting { () async throws(DrydockError) in
+            var configuration = try Composition(places: Places()).tutor()
+            configuration.language = lang
+            exit(TutorSession(configuration).run())
+        }
+    }
+}
+
+/// `drydock run-script FILE`
+struct RunScriptCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run-script", abstract: "Play a session without a person.",
+        discussion: """
+            Each line of FILE is typed at the prompt. A line that begins with '>' is typed into the terminal of the \
+            command before it. A line that begins with '#' is a comment.
+            """)
+
+    @Argument(help: "The script; '-' for standard input.") var file: String
+    @Flag(name: .long, help: "End with the status of the first command that fails.") var strict = false
+    @Option(name: .long, help: "The language: en or fr.") var lang: String?
+
+    func run() async throws {
+        try await reporting { () async throws(DrydockError) in
+            let bytes = file == "-" ? try StandardPrompt.readAll() : try Files.read(FilePath(file))
+            var configuration = try Composition(places: Places()).tutor()
+            configuration.language = lang
+            exit(ScriptRunner(configuration, strict: strict).run(script: String(decoding: bytes, as: UTF8.self)))
+        }
+    }
+}
+
+/// `drydock config`
+struct ConfigCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "config", abstract: "Show where everything is kept.")
+
+    func run() async throws {
+        let places = Places()
+        print("home:     \(places.home.path)")
+        print("content:  \((try? places.content().string) ?? "not found; set DRYDOCK_CONTENT")")
+        print("docker:   \(places.home.dockerConfig)")
+        print("hub:      \(places.home.hub)")
+    }
+}
+
+/// `drydock system …`: what the engine needs done now and then.
+struct SystemCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "system", abstract: "Look after the state.", subcommands: [Check.self, Cleanup.self])
+
+    /// `drydock system check`
+    struct Check: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Remove what a crash left behind: temporary files, layers and containers nothing refers to.")
+
+        func run() async throws {
+            try await reporting { () async throws(DrydockError) in
+                try Composition(places: Places()).engine().recover()
+                print("The state is consistent.")
+            }
+        }
+    }
+
+    /// `drydock system cleanup ID`: a monitor calls it when a container that ran with `--rm` ended unattended.
+    struct Cleanup: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "cleanup", abstract: "Remove a container that ended.", shouldDisplay: false)
+        @Argument var id: String
+
+        func run() async throws {
+            try await reporting { () async throws(DrydockError) in
+                try Composition(places: Places()).engine().removeContainer(id, force: false, volumes: true)
+            }
+        }
+    }
+}

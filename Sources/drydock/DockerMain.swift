@@ -1,0 +1,76 @@
+import Diagnostics
+import DockerCLI
+import Engine
+import Glibc
+import Linux
+import Synchronization
+import SystemPackage
+import Terminal
+
+/// Runs one docker command: `drydock docker ARGS…`, or `docker ARGS…` where the program is called by that name.
+enum DockerMain {
+    /// Enters the user namespace where the command needs it. Must come before the process has a second thread.
+    static func prepare(_ arguments: [String]) throws(DrydockError) {
+        guard DockerCommand.needs(arguments).identityMap else { return }
+        _ = try UserNamespace.enter()
+    }
+
+    static func run(_ arguments: [String], places: Places) async -> Int32 {
+        let trace = Trace()
+        let events = Mutex<[TraceEvent]>([])
+        trace.listen { event in events.withLock { $0.append(event) } }
+        let opened = Mutex<Engine?>(nil)
+        let context = CommandContext(
+            engine: { () throws(DrydockError) in
+                let engine = try Composition(places: places).engine()
+                opened.withLock { $0 = engine }
+                return engine
+            },
+            output: StandardStream.output, errors: StandardStream.errors, terminal: StandardStream.traits(places),
+            prompt: StandardPrompt(), trace: trace, environment: places.environment,
+            workingDirectory: Places.workingDirectory.string,
+            now: { StandardStream.now },
+            readFile: { path throws(DrydockError) in try Files.read(FilePath(path)) })
+        let status = await DockerCommand.run(arguments: arguments, context: context)
+        await opened.withLock { $0 }?.shutdown()
+        let recorded = events.withLock { $0 }
+        if !recorded.isEmpty {
+            TraceFile(command: arguments, status: status, events: recorded).write(to: places.home.traces)
+        }
+        return status
+    }
+}
+
+/// This process's standard streams, as a docker command sees them.
+enum StandardStream {
+    static let output = OutputSink { bytes in write(bytes, to: STDOUT_FILENO) }
+    static let errors = OutputSink { bytes in write(bytes, to: STDERR_FILENO) }
+
+    /// A reader that has gone ends the command, as it does every program of a pipe.
+    private static func write(_ bytes: [UInt8], to descriptor: Int32) {
+        do {
+            try Files.write(bytes, to: descriptor)
+        } catch {
+            if error.errno == EPIPE { exit(128 + SIGPIPE) }
+        }
+    }
+
+    static var now: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    static func traits(_ places: Places) -> TerminalTraits {
+        let isTerminal = isatty(STDOUT_FILENO) == 1
+        var size = winsize()
+        let known = ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
+        let columns = known ? Int(size.ws_col) : Int(places.environment["COLUMNS"] ?? "") ?? 80
+        let plain = places.environment["NO_COLOR"].map { !$0.isEmpty } ?? false
+        let dumb = ["dumb", ""].contains(places.environment["TERM"] ?? "")
+        return TerminalTraits(
+            inputIsTerminal: isatty(STDIN_FILENO) == 1, outputIsTerminal: isTerminal && !dumb,
+            errorIsTerminal: isatty(STDERR_FILENO) == 1, width: columns,
+            usesColour: isatty(STDERR_FILENO) == 1 && !plain && !dumb)
+    }
+}

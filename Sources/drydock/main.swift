@@ -1,0 +1,26 @@
+import Diagnostics
+import Glibc
+import SystemPackage
+
+// Nothing that starts a thread may come before `DockerMain.prepare`: entering a user namespace needs a process with
+// a single one.
+signal(SIGPIPE, SIG_IGN)
+let words = CommandLine.arguments
+let calledAsDocker = FilePath(words.first ?? "").lastComponent?.string == "docker"
+
+if calledAsDocker || words.dropFirst().first == "docker" {
+    let arguments = Array(words.dropFirst(calledAsDocker ? 1 : 2))
+    let places = Places()
+    do {
+        try DockerMain.prepare(arguments)
+    } catch {
+        report(error)
+        exit(125)
+    }
+    exit(MainThreadExecutor.run { await DockerMain.run(arguments, places: places) })
+}
+exit(
+    MainThreadExecutor.run {
+        await DrydockCommand.main()
+        return 0
+    })
