@@ -112,7 +112,7 @@ let package = Package(
                 systemPackage,
             ]),
         tests("Runtime", ["Linux", "OCI", "Diagnostics", systemPackage]),
-        tests("Engine", ["OCI", "Diagnostics", systemPackage]),
+        tests("Engine", ["Linux", "OCI", "Diagnostics", systemPackage]),
         tests("DockerCLI", ["Engine", "OCI", "Diagnostics"]),
         tests("Lessons", ["Engine", "OCI", "Diagnostics", systemPackage]),
         tests("Explain", ["Engine", "OCI", "Diagnostics"]),
