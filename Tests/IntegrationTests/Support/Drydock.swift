@@ -1,0 +1,164 @@
+import Diagnostics
+import Foundation
+import Glibc
+import Testing
+
+/// Whose rights a test uses.
+enum Actor: String, CaseIterable, Sendable, CustomTestStringConvertible {
+    /// Root of this machine.
+    case root
+    /// An ordinary user with id ranges in /etc/subuid.
+    case user
+
+    var testDescription: String { rawValue }
+
+    /// Those that this test run can play: an ordinary user can only play himself.
+    static var available: [Actor] { getuid() == 0 ? [.root, .user] : [.user] }
+}
+
+/// What a program printed and how it ended.
+struct Outcome: Sendable {
+    var status: Int32
+    var output: String
+    var errors: String
+    var all: String { output + errors }
+}
+
+/// The release binary of this checkout, and the users and hub content that the tests share.
+enum Bench {
+    static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().path
+
+    /// The binary under test: `DRYDOCK_BINARY`, else the release build, else the debug build.
+    static let binary: String = {
+        if let named = ProcessInfo.processInfo.environment["DRYDOCK_BINARY"] { return named }
+        let release = root + "/.build/release/drydock"
+        return FileManager.default.isExecutableFile(atPath: release) ? release : root + "/.build/debug/drydock"
+    }()
+
+    static let testUser = "drydock-test"
+
+    /// Makes the ordinary user that root's test runs play, once.
+    static let prepareUser: Void = {
+        guard getuid() == 0, getpwnam(testUser) == nil else { return }
+        _ = run(["useradd", "--create-home", "--shell", "/bin/sh", testUser])
+    }()
+
+    /// The words that make a command run as an actor.
+    static func prefix(_ actor: Actor) -> [String] {
+        guard getuid() == 0, actor == .user else { return [] }
+        _ = prepareUser
+        return ["setpriv", "--reuid", testUser, "--regid", testUser, "--init-groups", "--reset-env"]
+    }
+
+    /// Runs a program to its end; a program that runs longer than `seconds` is killed and fails.
+    static func run(
+        _ command: [String], environment: [String: String] = [:], input: String? = nil, seconds: Double = 300
+    ) -> Outcome {
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = command
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
+        process.currentDirectoryURL = URL(filePath: "/")
+        let files = FileManager.default.temporaryDirectory.appending(path: "drydock-\(UUID().uuidString)").path
+        defer { for end in ["in", "out", "err"] { unlink("\(files).\(end)") } }
+        for end in ["in", "out", "err"] {
+            FileManager.default.createFile(
+                atPath: "\(files).\(end)", contents: end == "in" ? Data((input ?? "").utf8) : nil)
+        }
+        process.standardInput = FileHandle(forReadingAtPath: "\(files).in")
+        process.standardOutput = FileHandle(forWritingAtPath: "\(files).out")
+        process.standardError = FileHandle(forWritingAtPath: "\(files).err")
+        do { try process.run() } catch { return Outcome(status: -1, output: "", errors: "\(error)") }
+        let deadline = Date(timeIntervalSinceNow: seconds)
+        while process.isRunning {
+            if Date() > deadline {
+                kill(process.processIdentifier, SIGKILL)
+                break
+            }
+            usleep(2000)
+        }
+        process.waitUntilExit()
+        func text(_ end: String) -> String {
+            String(decoding: FileManager.default.contents(atPath: "\(files).\(end)") ?? Data(), as: UTF8.self)
+        }
+        let status = process.terminationStatus + (process.terminationReason == .uncaughtSignal ? 128 : 0)
+        return Outcome(status: status, output: text("out"), errors: text("err"))
+    }
+
+    /// A prepared hub of each actor, made once and copied into each home.
+    static func template(_ actor: Actor) throws -> String { try (actor == .root ? rootTemplate : userTemplate).get() }
+    private static let rootTemplate = makeTemplate(.root)
+    private static let userTemplate = makeTemplate(.user)
+
+    private static func makeTemplate(_ actor: Actor) -> Result<String, DrydockError> {
+        let path = "/tmp/drydock-tests-\(actor.rawValue)-\(getuid())"
+        let made = run(prefix(actor) + ["mkdir", "-p", path])
+        let prepared = run(prefix(actor) + ["DRYDOCK_HOME=\(path)", "DRYDOCK_UPSTREAM=none", binary, "hub", "prepare"])
+        guard made.status == 0, prepared.status == 0 else {
+            return .failure(DrydockError(.internal, "cannot prepare the hub: \(made.all)\(prepared.all)"))
+        }
+        return .success(path)
+    }
+}
+
+/// A home of its own for one test, with a prepared hub, and its commands.
+final class Drydock: Sendable {
+    let actor: Actor
+    let home: String
+
+    /// - Parameter content: whether the hub has the course's images and packages.
+    init(_ actor: Actor, content: Bool = true) throws {
+        self.actor = actor
+        home = "/tmp/drydock-home-\(UUID().uuidString.prefix(8).lowercased())"
+        let prefix = Bench.prefix(actor)
+        try #require(Bench.run(prefix + ["mkdir", "-p", home]).status == 0)
+        if content {
+            let template = try Bench.template(actor)
+            let copied = Bench.run(prefix + ["cp", "-al", template + "/hub", home + "/hub"])
+            try #require(copied.status == 0, "\(copied.all)")
+            // The database is written in place, so it must not be shared; the address is each home's own.
+            _ = Bench.run(
+                prefix + [
+                    "sh", "-c",
+                    "cd '\(home)/hub' && rm -f address.json* *.lock && for f in *.sqlite*; do cp \"$f\" t && mv t \"$f\"; done",
+                ])
+        }
+    }
+
+    deinit {
+        _ = Bench.run(Bench.prefix(actor) + ["sh", "-c", "pkill -f 'hub serve.*\(home)/hub' || true"])
+        let prefix = actor == .user ? Bench.prefix(actor) : []
+        let names = docker("ps", "-aq").output.split(separator: "\n").map(String.init)
+        if !names.isEmpty { _ = docker(["rm", "-f"] + names) }
+        _ = Bench.run(prefix + ["sh", "-c", "pkill -f 'hub serve.*\(home)/hub' || true"])
+        if Bench.run(prefix + ["rm", "-rf", home]).status != 0 { _ = Bench.run(["rm", "-rf", home]) }
+    }
+
+    private var environment: [String] {
+        [
+            "DRYDOCK_HOME=\(home)", "DRYDOCK_UPSTREAM=none", "NO_COLOR=1", "TERM=dumb",
+            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        ]
+    }
+
+    /// The words that run `drydock` with arguments in this home.
+    func command(_ arguments: [String]) -> [String] {
+        Bench.prefix(actor) + ["env"] + environment + [Bench.binary] + arguments
+    }
+
+    @discardableResult
+    func drydock(_ arguments: [String], input: String? = nil, seconds: Double = 300) -> Outcome {
+        Bench.run(command(arguments), input: input, seconds: seconds)
+    }
+
+    @discardableResult
+    func docker(_ arguments: String..., input: String? = nil) -> Outcome {
+        drydock(["docker"] + arguments, input: input)
+    }
+
+    @discardableResult
+    func docker(_ arguments: [String], input: String? = nil) -> Outcome {
+        drydock(["docker"] + arguments, input: input)
+    }
+}
