@@ -36,6 +36,27 @@ enum Bench {
         return FileManager.default.isExecutableFile(atPath: release) ? release : root + "/.build/debug/drydock"
     }()
 
+    /// The binary for an ordinary user, who may not be able to enter the checkout: then a copy, with its content.
+    static func binary(_ actor: Actor) -> String { actor == .root ? binary : userBinary }
+
+    private static let userBinary: String = {
+        if run(prefix(.user) + ["test", "-x", binary]).status == 0,
+            run(prefix(.user) + ["test", "-r", root + "/Exercises"]).status == 0
+        {
+            return binary
+        }
+        let copy = "/tmp/drydock-tests-binary"
+        let folder = URL(filePath: binary).deletingLastPathComponent().path
+        _ = run([
+            "sh", "-c",
+            """
+            mkdir -p \(copy)/bin \(copy)/share/drydock && cp '\(folder)/drydock' '\(folder)/drydock-monitor' \(copy)/bin/ \
+            && cp -R '\(root)/Lessons' '\(root)/Exercises' \(copy)/share/drydock/ && chmod -R a+rX \(copy)
+            """,
+        ])
+        return copy + "/bin/drydock"
+    }()
+
     static let testUser = "drydock-test"
 
     /// Makes the ordinary user that root's test runs play, once.
@@ -94,7 +115,8 @@ enum Bench {
     private static func makeTemplate(_ actor: Actor) -> Result<String, DrydockError> {
         let path = "/tmp/drydock-tests-\(actor.rawValue)-\(getuid())"
         let made = run(prefix(actor) + ["mkdir", "-p", path])
-        let prepared = run(prefix(actor) + ["DRYDOCK_HOME=\(path)", "DRYDOCK_UPSTREAM=none", binary, "hub", "prepare"])
+        let prepared = run(
+            prefix(actor) + ["DRYDOCK_HOME=\(path)", "DRYDOCK_UPSTREAM=none", binary(actor), "hub", "prepare"])
         guard made.status == 0, prepared.status == 0 else {
             return .failure(DrydockError(.internal, "cannot prepare the hub: \(made.all)\(prepared.all)"))
         }
@@ -144,7 +166,7 @@ final class Drydock: Sendable {
 
     /// The words that run `drydock` with arguments in this home.
     func command(_ arguments: [String]) -> [String] {
-        Bench.prefix(actor) + ["env"] + environment + [Bench.binary] + arguments
+        Bench.prefix(actor) + ["env"] + environment + [Bench.binary(actor)] + arguments
     }
 
     @discardableResult
