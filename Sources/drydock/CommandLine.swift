@@ -7,7 +7,7 @@ func report(_ error: DrydockError) {
     var text = "drydock: \(error.message)\n"
     if let reason = error.reason { text += "  why: \(reason)\n" }
     if let remedy = error.remedy { text += "  what to do: \(remedy)\n" }
-    fputs(text, stderr)
+    StandardStream.errors.write(text)
 }
 
 /// Runs work that throws our errors, prints them and ends with their exit status.
@@ -31,8 +31,7 @@ struct DrydockCommand: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            PromptCommand.self, DockerPlaceholder.self, RunScriptCommand.self, HubCommand.self, ExerciseCommand.self,
-            DoctorCommand.self, ConfigCommand.self, SystemCommand.self,
+            PromptCommand.self, DockerPlaceholder.self, RunScriptCommand.self, HubCommand.self, ConfigCommand.self, SystemCommand.self,
         ],
         defaultSubcommand: PromptCommand.self)
 }

@@ -19,7 +19,7 @@ struct PromptCommand: AsyncParsableCommand {
         try await reporting { () async throws(DrydockError) in
             var configuration = try Composition(places: Places()).tutor()
             configuration.language = lang
-            exit(TutorSession(configuration).run())
+            Glibc.exit(TutorSession(configuration).run())
         }
     }
 }
@@ -42,7 +42,7 @@ struct RunScriptCommand: AsyncParsableCommand {
             let bytes = file == "-" ? try StandardPrompt.readAll() : try Files.read(FilePath(file))
             var configuration = try Composition(places: Places()).tutor()
             configuration.language = lang
-            exit(ScriptRunner(configuration, strict: strict).run(script: String(decoding: bytes, as: UTF8.self)))
+            Glibc.exit(ScriptRunner(configuration, strict: strict).run(script: String(decoding: bytes, as: UTF8.self)))
         }
     }
 }

@@ -52,8 +52,7 @@ struct HubCommand: AsyncParsableCommand {
                 try await HubServer.run(
                     settings, courseImages: { LocalCourseImages(registry: $0, directory: directory) },
                     ready: { address in
-                        if !quiet { print("The practice hub serves \(directory) at \(address.url)") }
-                        fflush(stdout)
+                        if !quiet { StandardStream.output.line("The practice hub serves \(directory) at \(address.url)") }
                     })
             }
         }

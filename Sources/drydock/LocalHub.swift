@@ -33,8 +33,7 @@ struct LocalHub: PracticeHub {
     /// `drydock hub prepare`: says what it does, and that there was nothing to do.
     func prepareWithProgress() throws(DrydockError) {
         let report = try content().prepare(.none) { line in
-            print(line)
-            fflush(stdout)
+            StandardStream.output.line(line)
         }
         for skipped in report.skipped { print("left out: \(skipped)") }
         if !report.made.isEmpty { print("The practice hub is ready: \(report.made.joined(separator: ", ")).") }
@@ -57,7 +56,7 @@ struct LocalCourseImages: CourseImageProvider {
             // Making an image runs programs and waits for them: not on the cooperative pool.
             DispatchQueue.global().async {
                 continuation.resume(
-                    with: Result { try content.makeImage(repository: repository, tag: tag, .none) })
+                    with: Result { try content.makeImage(repository: repository, tag: tag, Span.none) })
             }
         }
     }

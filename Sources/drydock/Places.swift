@@ -12,12 +12,12 @@ struct Places: Sendable {
     init() {
         var environment: [String: String] = [:]
         var pointer = environ
-        while let entry = pointer.pointee {
+        while let place = pointer, let entry = place.pointee {
             let text = String(cString: entry)
             if let equals = text.firstIndex(of: "=") {
                 environment[String(text[..<equals])] = String(text[text.index(after: equals)...])
             }
-            pointer += 1
+            pointer = place + 1
         }
         self.environment = environment
         var home = Home(environment: environment)

@@ -64,7 +64,7 @@ enum AccountCommands {
         let engine = try context.open()
         let name = server ?? hubAddress
         context.output.line("Removing login credentials for \(name)")
-        _ = try daemon { () throws(DrydockError) in try engine.logout(server: server) }
+        _ = try await daemon { () async throws(DrydockError) in try await engine.logout(server: server) }
         return 0
     }
 }
