@@ -1,5 +1,6 @@
 import ArgumentParser
 import Diagnostics
+import DockerCLI
 import Glibc
 
 /// Prints an error as every command of ours does: what happened, why, what to do next.
@@ -31,7 +32,8 @@ struct DrydockCommand: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            PromptCommand.self, DockerPlaceholder.self, RunScriptCommand.self, HubCommand.self, ConfigCommand.self, SystemCommand.self,
+            PromptCommand.self, DockerPlaceholder.self, RunScriptCommand.self, HubCommand.self, ConfigCommand.self,
+            SystemCommand.self,
         ],
         defaultSubcommand: PromptCommand.self)
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Diagnostics
+import DockerCLI
 import Engine
 import Glibc
 import Hub
@@ -52,7 +53,9 @@ struct HubCommand: AsyncParsableCommand {
                 try await HubServer.run(
                     settings, courseImages: { LocalCourseImages(registry: $0, directory: directory) },
                     ready: { address in
-                        if !quiet { StandardStream.output.line("The practice hub serves \(directory) at \(address.url)") }
+                        if !quiet {
+                            StandardStream.output.line("The practice hub serves \(directory) at \(address.url)")
+                        }
                     })
             }
         }

@@ -1,5 +1,6 @@
 import Diagnostics
 import Dispatch
+import DockerCLI
 import Engine
 import Glibc
 import Hub

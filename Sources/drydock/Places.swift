@@ -12,12 +12,12 @@ struct Places: Sendable {
     init() {
         var environment: [String: String] = [:]
         var pointer = environ
-        while let place = pointer, let entry = place.pointee {
+        while let entry = pointer.pointee {
             let text = String(cString: entry)
             if let equals = text.firstIndex(of: "=") {
                 environment[String(text[..<equals])] = String(text[text.index(after: equals)...])
             }
-            pointer = place + 1
+            pointer += 1
         }
         self.environment = environment
         var home = Home(environment: environment)
@@ -29,15 +29,13 @@ struct Places: Sendable {
     static var workingDirectory: FilePath {
         guard let buffer = getcwd(nil, 0) else { return "/" }
         defer { free(buffer) }
-        return FilePath(platformString: buffer)
+        return FilePath(String(cString: buffer))
     }
 
     private static func readLink(_ path: String) -> FilePath? {
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let count = buffer.withUnsafeMutableBytes { bytes in
-            readlink(path, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
-        }
-        return count > 0 ? FilePath(String(decoding: buffer[..<count], as: UTF8.self)) : nil
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = readlink(path, &buffer, buffer.count - 1)
+        return count > 0 ? buffer.withUnsafeBufferPointer { $0.baseAddress.map { FilePath(String(cString: $0)) } } : nil
     }
 
     /// The directory that holds `Lessons` and `Exercises`: where `DRYDOCK_CONTENT` says, the checkout that the program
