@@ -51,7 +51,7 @@ struct HubCommand: AsyncParsableCommand {
                 if onDemand { settings.idleExit = .seconds(600) }
                 let quiet = onDemand
                 try await HubServer.run(
-                    settings, courseImages: { LocalCourseImages(registry: $0, directory: directory) },
+                    settings, courseImages: { PracticeHubContent(registry: $0) },
                     ready: { address in
                         if !quiet {
                             StandardStream.output.line("The practice hub serves \(directory) at \(address.url)")

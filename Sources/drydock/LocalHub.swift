@@ -1,8 +1,6 @@
 import Diagnostics
-import Dispatch
 import DockerCLI
 import Engine
-import Glibc
 import Hub
 import Linux
 import SystemPackage
@@ -41,24 +39,6 @@ struct LocalHub: PracticeHub {
     }
 
     private func content() throws(DrydockError) -> PracticeHubContent {
-        PracticeHubContent(directory: data, sink: try HubRegistry(data: data))
-    }
-}
-
-/// Makes course images for the hub when they are first asked for.
-struct LocalCourseImages: CourseImageProvider {
-    let registry: HubRegistry
-    let directory: FilePath
-
-    func provide(repository: String, tag: String) async throws -> Bool {
-        let content = PracticeHubContent(directory: directory, sink: registry)
-        guard PracticeHubContent.offers(repository: repository, tag: tag) else { return false }
-        return try await withCheckedThrowingContinuation { continuation in
-            // Making an image runs programs and waits for them: not on the cooperative pool.
-            DispatchQueue.global().async {
-                continuation.resume(
-                    with: Result { try content.makeImage(repository: repository, tag: tag, Span.none) })
-            }
-        }
+        PracticeHubContent(registry: try HubRegistry(data: data))
     }
 }
