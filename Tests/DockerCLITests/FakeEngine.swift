@@ -66,6 +66,9 @@ final class FakeEngine: EngineOperations {
         layer.fact(TransferEvents.phase, .text(TransferEvents.Phase.downloaded.rawValue))
         layer.fact(TransferEvents.phase, .text(TransferEvents.Phase.complete.rawValue))
         layer.end()
+        let known = pull.begin(TransferEvents.pullLayer, TraceFact("id", .text("ba9876543210")))
+        known.fact(TransferEvents.phase, .text(TransferEvents.Phase.exists.rawValue))
+        known.end()
         pull.end()
         state.withLock { _ = $0.missingImages.remove(reference.familiar) }
         return [PullResult(reference: reference, image: FakeEngine.digest, digest: FakeEngine.digest, isNew: true)]

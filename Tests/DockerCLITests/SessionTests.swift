@@ -20,6 +20,7 @@ struct SessionTests {
                 0123456789ab: Pulling fs layer
                 0123456789ab: Download complete
                 0123456789ab: Pull complete
+                ba9876543210: Already exists
                 Digest: \(digest)
                 Status: Downloaded newer image for alpine:latest
                 docker.io/library/alpine:latest
@@ -153,6 +154,8 @@ struct SessionTests {
             "login -u you --password-stdin localhost:5000", engine: engine, prompt: FakePrompt(input: "pw\n"))
         #expect(piped.output == "Login Succeeded\n")
         #expect(engine.calls.last == "login localhost:5000 you pw")
+        _ = await docker("login -u you -p pw https://index.docker.io/v1/", engine: engine)
+        #expect(engine.calls.last == "login - you pw")
         let warned = await docker("login -u a -p b", engine: engine)
         #expect(warned.errors == "WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n")
         let refused = await docker("login")

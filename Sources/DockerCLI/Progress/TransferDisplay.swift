@@ -12,6 +12,7 @@ final class TransferDisplay: Sendable {
         var current: Int64 = 0
         var total: Int64 = 0
         var drawnAt: UInt64 = 0
+        var isShown = false
     }
 
     private struct State {
@@ -62,7 +63,14 @@ final class TransferDisplay: Sendable {
         }
         state.places[span] = state.rows.count
         state.rows.append(row)
-        sink.write(line(row) + "\n")
+        // Docker does not say that it begins with a layer that turns out to be here already.
+        let waits = !redraws && row.phase == TransferEvents.Phase.pulling.rawValue
+        if !waits { show(state.rows.count - 1, &state) }
+    }
+
+    private func show(_ place: Int, _ state: inout State) {
+        state.rows[place].isShown = true
+        sink.write(line(state.rows[place]) + "\n")
     }
 
     private func update(_ event: TraceEvent, _ state: inout State) {
@@ -80,6 +88,10 @@ final class TransferDisplay: Sendable {
             }
             if let from = event.text("from") { row.detail = from }
         case .begin, .end, .failed: return
+        }
+        if !before.isShown, row.phase != TransferEvents.Phase.exists.rawValue {
+            show(place, &state)
+            row.isShown = true
         }
         let showsDetail = row.phase == TransferEvents.Phase.mounted.rawValue
         let isNews = row.phase != before.phase || (showsDetail && row.detail != before.detail)
@@ -105,6 +117,11 @@ final class TransferDisplay: Sendable {
     }
 
     private func line(_ row: Row) -> String {
+        let text = wholeLine(row)
+        return redraws && text.count >= width ? String(text.prefix(max(1, width - 1))) : text
+    }
+
+    private func wholeLine(_ row: Row) -> String {
         var text = "\(row.id): \(row.phase)"
         if row.phase == TransferEvents.Phase.mounted.rawValue, !row.detail.isEmpty { text += " \(row.detail)" }
         guard redraws, TransferDisplay.moves(row.phase), row.current > 0 else { return text }
