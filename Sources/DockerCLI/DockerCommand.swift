@@ -36,7 +36,7 @@ public enum DockerCommand {
 
     /// The arguments with passwords replaced by `***`, for traces and histories.
     public static func withoutSecrets(_ arguments: [String]) -> [String] {
-        guard arguments.contains("login") else { return arguments }
+        guard arguments.first(where: { !$0.hasPrefix("-") }) == "login" else { return arguments }
         var result: [String] = []
         var hidesNext = false
         for word in arguments {
