@@ -19,6 +19,7 @@ final class FakeEngine: EngineOperations {
         var logs: LogRequest?
         var exitStatus: Int32 = 0
         var loggedIn: String?
+        var refusal: DrydockError?
     }
 
     let state = Mutex(State())
@@ -60,6 +61,10 @@ final class FakeEngine: EngineOperations {
         let pull = span.begin(
             TransferEvents.pull, TraceFact("tag", .text(reference.tag ?? "")),
             TraceFact("repository", .text(reference.repository)))
+        if let refused = state.withLock({ $0.refusal }) {
+            pull.fail(refused)
+            throw refused
+        }
         let layer = pull.begin(TransferEvents.pullLayer, TraceFact("id", .text("0123456789ab")))
         layer.fact(TransferEvents.phase, .text(TransferEvents.Phase.downloading.rawValue))
         layer.progress(500_000, of: 1_000_000)

@@ -29,6 +29,15 @@ struct SessionTests {
         #expect(await docker("pull -q alpine:3.5").output == "docker.io/library/alpine:3.5\n")
     }
 
+    @Test("A pull that the registry refuses prints the error alone")
+    func refusedPull() async {
+        let engine = FakeEngine { $0.refusal = DrydockError(.denied, "pull access denied for nope/nope") }
+        let outcome = await docker("pull nope/nope:1", engine: engine)
+        #expect(outcome.output == "")
+        #expect(outcome.errors == "Error response from daemon: pull access denied for nope/nope\n")
+        #expect(outcome.status == 1)
+    }
+
     @Test("A pull redraws its rows in a terminal")
     func pullInTerminal() async {
         let terminal = TerminalTraits(outputIsTerminal: true, width: 80)

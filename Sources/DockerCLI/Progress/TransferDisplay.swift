@@ -18,6 +18,8 @@ final class TransferDisplay: Sendable {
     private struct State {
         var rows: [Row] = []
         var places: [UInt64: Int] = [:]
+        /// The line of a pull of which nothing else is known yet: where the registry refuses, it is never shown.
+        var heading: (row: Row, span: UInt64)?
         var isClosed = false
     }
 
@@ -45,8 +47,11 @@ final class TransferDisplay: Sendable {
             case (.begin, TransferEvents.pull):
                 guard let tag = event.text("tag") ?? event.text("digest"), let repository = event.text("repository")
                 else { return }
-                add(Row(id: tag, phase: "Pulling from \(repository)"), event.span, &state)
+                state.heading = (Row(id: tag, phase: "Pulling from \(repository)"), event.span)
+            case (.end, TransferEvents.pull): showHeading(&state)
+            case (.failed, TransferEvents.pull): state.heading = nil
             case (.begin, TransferEvents.pullLayer):
+                showHeading(&state)
                 add(Row(id: event.text("id") ?? "", phase: TransferEvents.Phase.pulling.rawValue), event.span, &state)
             case (.begin, TransferEvents.pushLayer):
                 add(Row(id: event.text("id") ?? "", phase: TransferEvents.Phase.preparing.rawValue), event.span, &state)
@@ -54,6 +59,12 @@ final class TransferDisplay: Sendable {
             default: return
             }
         }
+    }
+
+    private func showHeading(_ state: inout State) {
+        guard let heading = state.heading else { return }
+        state.heading = nil
+        add(heading.row, heading.span, &state)
     }
 
     private func add(_ row: Row, _ span: UInt64, _ state: inout State) {
