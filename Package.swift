@@ -116,8 +116,10 @@ let package = Package(
         tests("DockerCLI", ["Engine", "OCI", "Diagnostics"]),
         tests("Lessons", ["Engine", "OCI", "Diagnostics", systemPackage]),
         tests("Explain", ["Engine", "OCI", "Diagnostics"]),
-        tests("Terminal"),
-        tests("Tutor", ["Lessons", "DockerCLI", "Engine", "Diagnostics", systemPackage]),
+        tests("Terminal", ["Linux"]),
+        tests(
+            "Tutor",
+            ["Lessons", "DockerCLI", "Engine", "Explain", "Terminal", "OCI", "Linux", "Diagnostics", systemPackage]),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
         .testTarget(
             name: "IntegrationTests", dependencies: ["Linux", "Runtime", "Diagnostics", systemPackage],

@@ -21,16 +21,10 @@ public final class TerminalJob {
     /// Starts a program as the leader of a session whose controlling terminal is a new pty.
     /// - Throws: code `.notFound` where the program does not exist, else `.system`.
     public init(_ request: JobRequest, rows: UInt16 = 24, columns: UInt16 = 80) throws(DrydockError) {
-        var name = [CChar](repeating: 0, count: 128)
-        terminal = cl_open_terminal(&name, name.count, rows, columns)
-        guard terminal >= 0 else {
-            throw DrydockError(
-                .system, "cannot make a terminal: \(String(cString: strerror(-terminal)))", operation: "openpt",
-                errno: -terminal)
-        }
+        let pair = try PseudoTerminal.open(rows: rows, columns: columns)
+        terminal = pair.master
         do {
-            let path = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            process = try startJob(request, group: -1, terminal: path)
+            process = try startJob(request, group: -1, terminal: pair.path)
         } catch {
             close(terminal)
             throw error
@@ -101,5 +95,21 @@ public final class TerminalJob {
         var buffer = [UInt8](repeating: 0, count: 16384)
         let count = Glibc.read(terminal, &buffer, buffer.count)
         return count > 0 ? Array(buffer[..<count]) : nil
+    }
+}
+
+/// Terminals that exist only in memory (pty(7)).
+public enum PseudoTerminal {
+    /// Makes a terminal.
+    /// - Returns: the end that has its keyboard and screen, open and close-on-exec, and the path of the other end.
+    public static func open(rows: UInt16, columns: UInt16) throws(DrydockError) -> (master: Int32, path: String) {
+        var name = [CChar](repeating: 0, count: 128)
+        let master = cl_open_terminal(&name, name.count, rows, columns)
+        guard master >= 0 else {
+            throw DrydockError(
+                .system, "cannot make a terminal: \(String(cString: strerror(-master)))", operation: "openpt",
+                errno: -master)
+        }
+        return (master, String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
     }
 }

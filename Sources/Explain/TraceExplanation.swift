@@ -1,0 +1,183 @@
+import Diagnostics
+public import Engine
+
+/// Tells from its trace what a docker command did.
+public struct TraceExplanation: Sendable {
+    private let trace: TraceFile
+    private let language: ExplainLanguage
+
+    /// Makes an explanation of a trace.
+    public init(_ trace: TraceFile, language: ExplainLanguage) {
+        self.trace = trace
+        self.language = language
+    }
+
+    /// The tree of everything that was done, with times, sizes and digests.
+    public var document: Document {
+        var blocks: [Block] = [.heading(level: 2, [.code(commandLine)])]
+        let spans = SpanRecord.tree(of: trace.events)
+        if spans.isEmpty {
+            blocks.append(
+                .paragraph([
+                    .text(
+                        language.pick(
+                            "This command only read what is there; it did nothing that leaves a trace.",
+                            "Cette commande n'a fait que lire ce qui existe ; elle n'a rien fait qui laisse une trace.")
+                    )
+                ]))
+        } else {
+            blocks.append(.tree(spans.map(node)))
+        }
+        blocks.append(.paragraph([.text(summary)]))
+        return Document(blocks)
+    }
+
+    /// The operations of the launch plan in the order in which they were carried out, with the time that each took; nil
+    /// where the command started no container.
+    public var plan: Document? {
+        let operations = trace.events.filter {
+            ($0.kind == .begin) && $0.name.hasPrefix(Self.planPrefix) && $0.name != Self.planPrefix
+        }
+        guard !operations.isEmpty else { return nil }
+        let records = Dictionary(
+            SpanRecord.flat(trace.events).map { ($0.number, $0) }, uniquingKeysWith: { first, _ in first })
+        let rows = operations.enumerated().map { index, event in
+            let record = records[event.span]
+            let facts = (record?.facts ?? []).map { Self.text($0.value) }
+            return [
+                String(index + 1), String(event.name.dropFirst(Self.planPrefix.count)),
+                facts.joined(separator: " "), record?.duration.map(Units.duration) ?? "",
+            ]
+        }
+        return Document([
+            .heading(level: 2, [.code(commandLine)]),
+            .paragraph([
+                .text(
+                    language.pick(
+                        "Before its program ran, the new process did this, in this order:",
+                        "Avant d'exécuter son programme, le nouveau processus a fait ceci, dans cet ordre :"))
+            ]),
+            .table(
+                headings: [
+                    "#", language.pick("operation", "opération"), language.pick("on", "sur"),
+                    language.pick("time", "durée"),
+                ], rows: rows),
+        ])
+    }
+
+    private static let planPrefix = "launch."
+
+    private var commandLine: String { (["docker"] + trace.command).joined(separator: " ") }
+
+    private var summary: String {
+        let total = trace.events.map(\.time).max().map(Units.duration)
+        let status = trace.status
+        let end =
+            status == 0
+            ? language.pick("It ended well (exit status 0)", "Elle s'est bien terminée (code de retour 0)")
+            : language.pick(
+                "It ended with exit status \(status)", "Elle s'est terminée avec le code de retour \(status)")
+        guard let total, !trace.events.isEmpty else { return end + "." }
+        return end + language.pick(", \(total) after the first step.", ", \(total) après la première étape.")
+    }
+
+    private func node(_ span: SpanRecord) -> TreeNode {
+        TreeNode(
+            title: SpanNames.title(span.name, language), duration: span.duration.map(Units.duration) ?? "",
+            facts: span.facts.map { ($0.name, Self.text($0.value)) }, state: span.state,
+            children: span.children.map(node))
+    }
+
+    private static func text(_ value: TraceFact.Value) -> String {
+        switch value {
+        case .text(let text): text
+        case .count(let count): String(count)
+        case .bytes(let count): Units.bytes(count)
+        case .nanoseconds(let time): Units.duration(time)
+        case .digest(let digest): digest.hasPrefix("sha256:") ? "sha256:" + Units.short(digest) : digest
+        }
+    }
+}
+
+/// A span with everything that its events told.
+struct SpanRecord {
+    let number: UInt64
+    let parent: UInt64
+    let name: String
+    let begin: UInt64
+    var duration: UInt64?
+    var facts: [TraceFact]
+    var state = TreeNode.State.open
+    var children: [SpanRecord] = []
+
+    /// The spans, in the order in which they began, without their parts.
+    static func flat(_ events: [TraceEvent]) -> [SpanRecord] {
+        var records: [SpanRecord] = []
+        var places: [UInt64: Int] = [:]
+        for event in events {
+            if event.kind == .begin {
+                places[event.span] = records.count
+                records.append(
+                    SpanRecord(
+                        number: event.span, parent: event.parent, name: event.name, begin: event.time,
+                        facts: event.facts))
+            } else if let place = places[event.span], event.kind != .progress {
+                for fact in event.facts { records[place].set(fact) }
+                if event.kind == .end || event.kind == .failed {
+                    records[place].duration = event.time - min(event.time, records[place].begin)
+                    records[place].state = event.kind == .end ? .done : .failed
+                }
+            }
+        }
+        return records
+    }
+
+    /// The spans of the top level, each with its parts.
+    static func tree(of events: [TraceEvent]) -> [SpanRecord] {
+        let records = flat(events)
+        let known = Set(records.map(\.number))
+        var parts: [UInt64: [SpanRecord]] = [:]
+        // A part begins after what it is a part of, so going backwards every span finds its parts complete.
+        for var record in records.reversed() {
+            record.children = parts.removeValue(forKey: record.number)?.reversed() ?? []
+            parts[known.contains(record.parent) ? record.parent : 0, default: []].append(record)
+        }
+        return parts[0]?.reversed() ?? []
+    }
+
+    /// Keeps a fact; a later value takes the place of an earlier one of the same name.
+    private mutating func set(_ fact: TraceFact) {
+        if let index = facts.firstIndex(where: { $0.name == fact.name }) {
+            facts[index] = fact
+        } else {
+            facts.append(fact)
+        }
+    }
+}
+
+/// What the spans are called in a sentence.
+enum SpanNames {
+    private static let titles: [String: (en: String, fr: String)] = [
+        "pull": ("pull the image", "récupérer l'image"),
+        "pull.layer": ("layer", "couche"),
+        "pull.manifest": ("read the manifest", "lire le manifeste"),
+        "pull.config": ("read the configuration", "lire la configuration"),
+        "push": ("push the image", "publier l'image"),
+        "push.layer": ("layer", "couche"),
+        "push.manifest": ("write the manifest", "écrire le manifeste"),
+        "create": ("create the container", "créer le conteneur"),
+        "start": ("start the container", "démarrer le conteneur"),
+        "stop": ("stop the container", "arrêter le conteneur"),
+        "exec": ("run a program in the container", "exécuter un programme dans le conteneur"),
+        "commit": ("make an image of the container", "faire une image du conteneur"),
+        "remove": ("remove the container", "supprimer le conteneur"),
+        "launch": ("launch the program", "lancer le programme"),
+        "login": ("log in", "se connecter"),
+    ]
+
+    /// The words for a span, with its own name where there are none.
+    static func title(_ name: String, _ language: ExplainLanguage) -> String {
+        guard let title = titles[name] else { return name }
+        return language.pick(title.en, title.fr)
+    }
+}

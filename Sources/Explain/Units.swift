@@ -1,0 +1,42 @@
+/// Numbers as they are read.
+enum Units {
+    /// A size in decimal units with three digits, as Docker writes it: `7.63MB`.
+    static func bytes(_ count: Int64) -> String {
+        var value = Double(count)
+        let units = ["B", "kB", "MB", "GB", "TB"]
+        var unit = 0
+        while value >= 999.5, unit < units.count - 1 {
+            value /= 1000
+            unit += 1
+        }
+        if unit == 0 { return "\(count)B" }
+        return decimal(value, digits: value < 9.995 ? 2 : value < 99.95 ? 1 : 0) + units[unit]
+    }
+
+    /// A duration with a unit that leaves one to four digits: `850 µs`, `12.4 ms`, `3.1 s`.
+    static func duration(_ nanoseconds: UInt64) -> String {
+        let value = Double(nanoseconds)
+        if value < 1e6 { return "\(Int((value / 1e3).rounded())) µs" }
+        if value < 1e9 { return decimal(value / 1e6, digits: value < 1e8 ? 1 : 0) + " ms" }
+        if value < 6e10 { return decimal(value / 1e9, digits: 1) + " s" }
+        let seconds = Int((value / 1e9).rounded())
+        return "\(seconds / 60) min \(seconds % 60) s"
+    }
+
+    /// The beginning of a digest or an ID: the 12 digits that Docker prints.
+    static func short(_ digest: String) -> String {
+        let hex = digest.firstIndex(of: ":").map { String(digest[digest.index(after: $0)...]) } ?? digest
+        return hex.count > 12 ? String(hex.prefix(12)) : hex
+    }
+
+    private static func decimal(_ value: Double, digits: Int) -> String {
+        var scale = 1
+        for _ in 0..<digits { scale *= 10 }
+        let scaled = Int((value * Double(scale)).rounded())
+        guard digits > 0 else { return String(scaled) }
+        var fraction = String(scaled % scale)
+        while fraction.count < digits { fraction = "0" + fraction }
+        while fraction.last == "0" { fraction.removeLast() }
+        return fraction.isEmpty ? String(scaled / scale) : "\(scaled / scale).\(fraction)"
+    }
+}
