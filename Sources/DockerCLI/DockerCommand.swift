@@ -27,6 +27,36 @@ public enum DockerCommand {
         }
     }
 
+    /// The command that arguments mean, under its full name: `["container", "ls"]` for `ps -a`; nil for wrong usage
+    /// and for help.
+    public static func canonicalPath(_ arguments: [String]) -> [String]? {
+        guard case .run(let invocation) = CommandLineReader(table: .docker).read(arguments) else { return nil }
+        return invocation.spec.path
+    }
+
+    /// The arguments with passwords replaced by `***`, for traces and histories.
+    public static func withoutSecrets(_ arguments: [String]) -> [String] {
+        guard arguments.first(where: { !$0.hasPrefix("-") }) == "login" else { return arguments }
+        var result: [String] = []
+        var hidesNext = false
+        for word in arguments {
+            if hidesNext {
+                result.append("***")
+                hidesNext = false
+            } else if word.hasPrefix("--password=") {
+                result.append("--password=***")
+            } else if word == "--password" || word == "-p" {
+                result.append(word)
+                hidesNext = true
+            } else if word.hasPrefix("-p") {
+                result.append("-p***")
+            } else {
+                result.append(word)
+            }
+        }
+        return result
+    }
+
     /// Runs one command.
     /// - Returns: the exit status, as Docker's: 0, 1, 125, 126, 127 or that of the container's program.
     public static func run(arguments: [String], context: CommandContext) async -> Int32 {

@@ -94,9 +94,7 @@ public final class ExerciseSession: Sendable {
         let wasOpen = current != nil
         let filler = filler
         let steps = exercise.steps.map { filler.fill($0) }
-        let judge = Judge(
-            evaluator: Evaluator(
-                observation: CachedObservation(observation), command: state.lastCommand, since: state.since))
+        let judge = judge(state)
 
         var solved: [Step] = []
         for (index, step) in steps.enumerated() where !(state.steps[step.id] ?? .open).isDone {
@@ -185,6 +183,38 @@ public final class ExerciseSession: Sendable {
             state.account = nil
             state.diagnosis = nil
         }
+    }
+
+    // MARK: What the tester asks
+
+    /// The facts that were seen to hold.
+    var seen: Set<SeenFact> { state.withLock { $0.seen } }
+
+    /// A judge of what is so now.
+    var judge: Judge { state.withLock { judge($0) } }
+
+    private func judge(_ state: State) -> Judge {
+        Judge(
+            evaluator: Evaluator(
+                observation: CachedObservation(observation), command: state.lastCommand, since: state.since))
+    }
+
+    /// Whether a step is not done yet.
+    func isOpen(_ step: String) -> Bool { state.withLock { !($0.steps[step] ?? .open).isDone } }
+
+    /// The steps whose facts all hold now, whatever they need.
+    func stepsThatHold() async -> Set<String> {
+        let judge = judge
+        let filler = filler
+        let steps = exercise.steps.map { filler.fill($0) }
+        var holding: Set<String> = []
+        for (index, step) in steps.enumerated() {
+            var seen = seen
+            if await judge.account(of: step, after: steps[..<index], &seen, steps: [:]).holds {
+                holding.insert(step.id)
+            }
+        }
+        return holding
     }
 
     // MARK: Variables

@@ -37,15 +37,15 @@ struct LessonReader {
             }
             close()
             let (heading, id) = Self.heading(String(line.dropFirst(3)))
-            guard let id else {
+            if id == nil {
                 yaml.problem(
                     line: index + 1, "", "expected the passage's name after the heading: ## \(heading) {#name}")
-                continue
             }
-            if passages.contains(where: { $0.id == id }) {
-                yaml.problem(line: index + 1, "", "another passage is called \(id) too")
+            let name = id ?? heading.lowercased()
+            if passages.contains(where: { $0.id == name }) {
+                yaml.problem(line: index + 1, "", "another passage is called \(name) too")
             }
-            passages.append(Passage(id: id, heading: heading, body: "", line: index + 1))
+            passages.append(Passage(id: name, heading: heading, body: "", line: index + 1))
         }
         close()
         for passage in passages where passage.body.isEmpty {

@@ -35,7 +35,8 @@ enum DockerMain {
         await opened.withLock { $0 }?.shutdown()
         let recorded = events.withLock { $0 }
         if !recorded.isEmpty {
-            TraceFile(command: arguments, status: status, events: recorded).write(to: places.home.traces)
+            TraceFile(command: DockerCommand.withoutSecrets(arguments), status: status, events: recorded).write(
+                to: places.home.traces)
         }
         return status
     }

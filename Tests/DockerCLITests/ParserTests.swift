@@ -112,6 +112,21 @@ struct ParserTests {
         }
     }
 
+    @Test("A command has one full name, however it was typed")
+    func canonicalPaths() {
+        #expect(DockerCommand.canonicalPath(["ps", "-a"]) == ["container", "ls"])
+        #expect(DockerCommand.canonicalPath(["image", "remove", "x"]) == ["image", "rm"])
+        #expect(DockerCommand.canonicalPath(["run"]) == nil)
+    }
+
+    @Test("Passwords are left out of what is kept")
+    func secrets() {
+        #expect(DockerCommand.withoutSecrets(["login", "-u", "me", "-p", "pw"]) == ["login", "-u", "me", "-p", "***"])
+        #expect(
+            DockerCommand.withoutSecrets(["login", "-ppw", "--password=pw"]) == ["login", "-p***", "--password=***"])
+        #expect(DockerCommand.withoutSecrets(["run", "-p", "80:80", "x"]) == ["run", "-p", "80:80", "x"])
+    }
+
     @Test("Times are dates, seconds or spans before now")
     func moments() {
         #expect(Moment.read("42m", now: 10_000) == 7480.0)

@@ -20,12 +20,22 @@ struct SessionTests {
                 0123456789ab: Pulling fs layer
                 0123456789ab: Download complete
                 0123456789ab: Pull complete
+                ba9876543210: Already exists
                 Digest: \(digest)
                 Status: Downloaded newer image for alpine:latest
                 docker.io/library/alpine:latest
 
                 """)
         #expect(await docker("pull -q alpine:3.5").output == "docker.io/library/alpine:3.5\n")
+    }
+
+    @Test("A pull that the registry refuses prints the error alone")
+    func refusedPull() async {
+        let engine = FakeEngine { $0.refusal = DrydockError(.denied, "pull access denied for nope/nope") }
+        let outcome = await docker("pull nope/nope:1", engine: engine)
+        #expect(outcome.output == "")
+        #expect(outcome.errors == "Error response from daemon: pull access denied for nope/nope\n")
+        #expect(outcome.status == 1)
     }
 
     @Test("A pull redraws its rows in a terminal")
@@ -153,6 +163,8 @@ struct SessionTests {
             "login -u you --password-stdin localhost:5000", engine: engine, prompt: FakePrompt(input: "pw\n"))
         #expect(piped.output == "Login Succeeded\n")
         #expect(engine.calls.last == "login localhost:5000 you pw")
+        _ = await docker("login -u you -p pw https://index.docker.io/v1/", engine: engine)
+        #expect(engine.calls.last == "login - you pw")
         let warned = await docker("login -u a -p b", engine: engine)
         #expect(warned.errors == "WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n")
         let refused = await docker("login")

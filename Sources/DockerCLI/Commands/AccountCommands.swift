@@ -6,8 +6,17 @@ enum AccountCommands {
     /// How `docker.io` is named where credentials are kept.
     private static let hubAddress = "https://index.docker.io/v1/"
 
+    /// The registry that an argument names, without scheme and path; nil for Docker Hub under any of its names.
+    static func registry(_ argument: String?) -> String? {
+        guard var name = argument else { return nil }
+        for scheme in ["https://", "http://"] where name.hasPrefix(scheme) { name.removeFirst(scheme.count) }
+        name = name.split(separator: "/").first.map(String.init) ?? ""
+        let hub = ["", "docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"]
+        return hub.contains(name) ? nil : name
+    }
+
     static func login(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
-        let server = invocation.arguments.first
+        let server = registry(invocation.arguments.first)
         var username = trimmed(invocation.string("username") ?? "")
         var password = invocation.string("password") ?? ""
         let readsInput = invocation.bool("password-stdin")
@@ -60,7 +69,7 @@ enum AccountCommands {
     }
 
     static func logout(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
-        let server = invocation.arguments.first
+        let server = registry(invocation.arguments.first)
         let engine = try context.open()
         let name = server ?? hubAddress
         context.output.line("Removing login credentials for \(name)")

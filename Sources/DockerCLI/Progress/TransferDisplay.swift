@@ -12,11 +12,14 @@ final class TransferDisplay: Sendable {
         var current: Int64 = 0
         var total: Int64 = 0
         var drawnAt: UInt64 = 0
+        var isShown = false
     }
 
     private struct State {
         var rows: [Row] = []
         var places: [UInt64: Int] = [:]
+        /// The line of a pull of which nothing else is known yet: where the registry refuses, it is never shown.
+        var heading: (row: Row, span: UInt64)?
         var isClosed = false
     }
 
@@ -44,8 +47,11 @@ final class TransferDisplay: Sendable {
             case (.begin, TransferEvents.pull):
                 guard let tag = event.text("tag") ?? event.text("digest"), let repository = event.text("repository")
                 else { return }
-                add(Row(id: tag, phase: "Pulling from \(repository)"), event.span, &state)
+                state.heading = (Row(id: tag, phase: "Pulling from \(repository)"), event.span)
+            case (.end, TransferEvents.pull): showHeading(&state)
+            case (.failed, TransferEvents.pull): state.heading = nil
             case (.begin, TransferEvents.pullLayer):
+                showHeading(&state)
                 add(Row(id: event.text("id") ?? "", phase: TransferEvents.Phase.pulling.rawValue), event.span, &state)
             case (.begin, TransferEvents.pushLayer):
                 add(Row(id: event.text("id") ?? "", phase: TransferEvents.Phase.preparing.rawValue), event.span, &state)
@@ -55,6 +61,12 @@ final class TransferDisplay: Sendable {
         }
     }
 
+    private func showHeading(_ state: inout State) {
+        guard let heading = state.heading else { return }
+        state.heading = nil
+        add(heading.row, heading.span, &state)
+    }
+
     private func add(_ row: Row, _ span: UInt64, _ state: inout State) {
         if let place = state.rows.firstIndex(where: { $0.id == row.id }), redraws {
             state.places[span] = place
@@ -62,7 +74,14 @@ final class TransferDisplay: Sendable {
         }
         state.places[span] = state.rows.count
         state.rows.append(row)
-        sink.write(line(row) + "\n")
+        // Docker does not say that it begins with a layer that turns out to be here already.
+        let waits = !redraws && row.phase == TransferEvents.Phase.pulling.rawValue
+        if !waits { show(state.rows.count - 1, &state) }
+    }
+
+    private func show(_ place: Int, _ state: inout State) {
+        state.rows[place].isShown = true
+        sink.write(line(state.rows[place]) + "\n")
     }
 
     private func update(_ event: TraceEvent, _ state: inout State) {
@@ -80,6 +99,10 @@ final class TransferDisplay: Sendable {
             }
             if let from = event.text("from") { row.detail = from }
         case .begin, .end, .failed: return
+        }
+        if !before.isShown, row.phase != TransferEvents.Phase.exists.rawValue {
+            show(place, &state)
+            row.isShown = true
         }
         let showsDetail = row.phase == TransferEvents.Phase.mounted.rawValue
         let isNews = row.phase != before.phase || (showsDetail && row.detail != before.detail)
@@ -105,6 +128,11 @@ final class TransferDisplay: Sendable {
     }
 
     private func line(_ row: Row) -> String {
+        let text = wholeLine(row)
+        return redraws && text.count >= width ? String(text.prefix(max(1, width - 1))) : text
+    }
+
+    private func wholeLine(_ row: Row) -> String {
         var text = "\(row.id): \(row.phase)"
         if row.phase == TransferEvents.Phase.mounted.rawValue, !row.detail.isEmpty { text += " \(row.detail)" }
         guard redraws, TransferDisplay.moves(row.phase), row.current > 0 else { return text }

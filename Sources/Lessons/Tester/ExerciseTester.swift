@@ -1,0 +1,216 @@
+import Diagnostics
+
+/// Proves that exercises are sound: the start fails every check, every way to solve passes, every mistake is
+/// recognised as itself, every change of a check is noticed, and the texts are complete.
+public struct ExerciseTester: Sendable {
+    private let library: ContentLibrary
+    private let player: any TranscriptPlayer
+    private let repeats: Int
+
+    /// Makes a tester.
+    /// - Parameter repeats: how often each way to solve is played.
+    public init(library: ContentLibrary, player: any TranscriptPlayer, repeats: Int = 2) {
+        self.library = library
+        self.player = player
+        self.repeats = repeats
+    }
+
+    /// What a play came to.
+    private struct Play {
+        var start: Set<String> = []
+        var wasOpen = false
+        var solved: Set<String> = []
+        var diagnosis: String?
+        /// For each mutant: whether it held at the start, before the transcript, at the end.
+        var mutants: [(early: Bool, atEnd: Bool)] = []
+        var failure: String?
+        var seconds = 0.0
+    }
+
+    /// Tests one exercise.
+    /// - Parameter onRow: is told of each row as soon as it is known.
+    public func test(_ exercise: Exercise, onRow: (TestReport.Row) -> Void = { _ in }) async -> TestReport {
+        var report = TestReport()
+        func add(_ step: String, _ name: String, _ failure: String?, _ seconds: Double) {
+            let row = TestReport.Row(
+                exercise: exercise.id, step: step, name: name, failure: failure, seconds: seconds)
+            report.rows.append(row)
+            onRow(row)
+        }
+        // Which steps each transcript of a step solves, to find ways to the start of a later one.
+        var solves: [String: [(transcript: Transcript, steps: Set<String>)]] = [:]
+        var startIsProven = false
+
+        for (index, step) in exercise.steps.enumerated() {
+            guard let prefix = Self.prefix(to: step, of: exercise, before: index, solves) else {
+                add(step.id, "start", "no transcript of an earlier step leaves this one open", 0)
+                continue
+            }
+            let mutations = Mutation.all(of: step)
+            var noticed: [String?] = mutations.map { _ in nil }
+            func notice(_ play: Play, passes: Bool, _ name: String) {
+                guard play.mutants.count == mutations.count else { return }
+                for (number, mutant) in play.mutants.enumerated()
+                where noticed[number] == nil && (mutant.early || mutant.atEnd != passes) {
+                    noticed[number] = name
+                }
+            }
+            for (number, transcript) in ([step.solution] + step.also).enumerated() {
+                let name = number == 0 ? "solution" : "also \(number)"
+                for round in 1...max(repeats, 1) {
+                    let play = await play(exercise, step, prefix, transcript, mutations)
+                    if !startIsProven, play.failure == nil {
+                        startIsProven = true
+                        let early = play.start.sorted().joined(separator: ", ")
+                        add("", "start", early.isEmpty ? nil : "already solved at the start: \(early)", 0)
+                    }
+                    var failure = play.failure
+                    if failure == nil, !play.wasOpen { failure = "the step was solved before its transcript" }
+                    if failure == nil, !play.solved.contains(step.id) {
+                        failure = "the step is not solved" + (play.diagnosis.map { "; recognised: \($0)" } ?? "")
+                    }
+                    add(step.id, repeats > 1 ? "\(name), play \(round)" : name, failure, play.seconds)
+                    guard failure == nil else { continue }
+                    notice(play, passes: true, name)
+                    if round == 1 { solves[step.id, default: []].append((transcript, play.solved)) }
+                }
+            }
+            for mistake in step.mistakes {
+                let play = await play(exercise, step, prefix, mistake.attempt, mutations)
+                var failure = play.failure
+                if failure == nil, play.solved.contains(step.id) { failure = "the step is solved" }
+                if failure == nil, play.diagnosis != mistake.id {
+                    failure = "recognised: \(play.diagnosis ?? "nothing")"
+                }
+                add(step.id, "mistake \(mistake.id)", failure, play.seconds)
+                if failure == nil { notice(play, passes: false, "mistake \(mistake.id)") }
+            }
+            for (number, mutation) in mutations.enumerated() {
+                report.mutants.append(
+                    TestReport.Mutant(
+                        exercise: exercise.id, step: step.id, change: mutation.change, noticedBy: noticed[number]))
+            }
+        }
+        return report
+    }
+
+    /// For each step before a target, the first of its transcripts that leaves the target open.
+    private static func prefix(
+        to target: Step, of exercise: Exercise, before index: Int,
+        _ solves: [String: [(transcript: Transcript, steps: Set<String>)]]
+    ) -> [(step: String, transcript: Transcript)]? {
+        var prefix: [(step: String, transcript: Transcript)] = []
+        for step in exercise.steps[..<index] {
+            guard let way = solves[step.id]?.first(where: { !$0.steps.contains(target.id) }) else { return nil }
+            prefix.append((step.id, way.transcript))
+        }
+        return prefix
+    }
+
+    private func play(
+        _ exercise: Exercise, _ target: Step, _ prefix: [(step: String, transcript: Transcript)],
+        _ transcript: Transcript, _ mutations: [Mutation]
+    ) async -> Play {
+        var result = Play()
+        let clock = ContinuousClock()
+        let begin = clock.now
+        do {
+            let played = try await player.begin(exercise)
+            do {
+                try await play(exercise, target, prefix, transcript, mutations, in: played, &result)
+            } catch {
+                result.failure = error.description
+            }
+            await played.end()
+        } catch {
+            result.failure = error.description
+        }
+        let duration = clock.now - begin
+        result.seconds =
+            Double(duration.components.seconds) + Double(duration.components.attoseconds / 1_000_000_000_000_000) / 1000
+        return result
+    }
+
+    private func play(
+        _ exercise: Exercise, _ target: Step, _ prefix: [(step: String, transcript: Transcript)],
+        _ transcript: Transcript, _ mutations: [Mutation], in played: any PlayedSession, _ result: inout Play
+    ) async throws(DrydockError) {
+        let progress = try Progress(path: played.progressFile)
+        for required in library.exercises where library.requirements(of: exercise).contains(required.id) {
+            let session = try ExerciseSession(
+                required, progress: progress, learner: played.learner, observation: played.observation)
+            while let step = session.current {
+                for command in session.filler.fill(step.solution).commands {
+                    _ = try await session.after(try await played.play(command))
+                }
+                guard session.current?.id != step.id else {
+                    throw DrydockError(.internal, "the solution of \(required.id), step \(step.id), does not solve it")
+                }
+            }
+        }
+
+        let session = try ExerciseSession(
+            exercise, progress: progress, learner: played.learner, observation: played.observation)
+        var mutants = Mutants(mutations, target: target)
+        result.start = await session.stepsThatHold()
+        _ = try await session.after(nil)
+        await mutants.look(session)
+        for part in prefix where session.isOpen(part.step) {
+            for command in session.filler.fill(part.transcript).commands {
+                _ = try await session.after(try await played.play(command))
+                await mutants.look(session)
+            }
+        }
+        result.wasOpen = session.isOpen(target.id)
+        let early = mutants.solved
+        for command in session.filler.fill(transcript).commands {
+            let outcome = try await session.after(try await played.play(command))
+            await mutants.look(session)
+            result.diagnosis = outcome.diagnosis.flatMap { $0.step == target.id ? $0.mistake : nil }
+        }
+        result.solved = Set(session.steps.filter { $0.state.isDone }.map(\.step.id))
+        result.mutants = zip(early, mutants.solved).map { (early: $0, atEnd: $1) }
+    }
+}
+
+/// Mutants of one step, judged beside the real one.
+private struct Mutants {
+    let steps: [Step]
+    let target: Step
+    var seen: [Set<SeenFact>]
+    var solved: [Bool]
+
+    init(_ mutations: [Mutation], target: Step) {
+        steps = mutations.map(\.step)
+        self.target = target
+        seen = mutations.map { _ in [] }
+        solved = mutations.map { _ in false }
+    }
+
+    mutating func look(_ session: ExerciseSession) async {
+        let states = Dictionary(uniqueKeysWithValues: session.steps.map { ($0.step.id, $0.state) })
+        guard target.needs.allSatisfy({ states[$0]?.isDone ?? false }) else { return }
+        let filler = session.filler
+        let all = session.exercise.steps
+        let earlier = all.prefix { $0.id != target.id }.map { filler.fill($0) }
+        let judge = session.judge
+        for index in steps.indices where !solved[index] {
+            var known = seen[index].union(session.seen.filter { $0.step != target.id })
+            let account = await judge.account(of: filler.fill(steps[index]), after: earlier[...], &known, steps: states)
+            seen[index] = known.filter { $0.step == target.id }
+            solved[index] = account.holds
+        }
+    }
+}
+
+extension ContentLibrary {
+    /// Everything that has to be solved before an exercise.
+    func requirements(of exercise: Exercise) -> Set<String> {
+        var found: Set<String> = []
+        var open = exercise.requires
+        while let id = open.popLast() {
+            if found.insert(id).inserted { open += self.exercise(id)?.requires ?? [] }
+        }
+        return found
+    }
+}

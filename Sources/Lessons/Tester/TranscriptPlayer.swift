@@ -1,0 +1,24 @@
+public import Diagnostics
+public import SystemPackage
+
+/// Plays transcripts for the tester: the real one types into a pty with the real prompt, in fresh state directories.
+public protocol TranscriptPlayer: Sendable {
+    /// Makes a fresh state in which an exercise can be played: an account on the hub, and what the exercise's `images`
+    /// name ready to be pulled; nothing of it pulled yet.
+    func begin(_ exercise: Exercise) async throws(DrydockError) -> any PlayedSession
+}
+
+/// One fresh state, in which commands are played.
+public protocol PlayedSession: Sendable {
+    /// The account that was made.
+    var learner: Learner { get }
+    /// What is so in this state.
+    var observation: any Observation { get }
+    /// Where the tester may keep the progress of this play.
+    var progressFile: FilePath { get }
+    /// Types a command, then its input, and waits until the prompt is back.
+    /// - Throws: where the prompt does not come back.
+    func play(_ command: Transcript.Command) async throws(DrydockError) -> CommandRecord
+    /// Removes the state.
+    func end() async
+}
