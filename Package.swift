@@ -78,7 +78,7 @@ let package = Package(
                 logging, lifecycle, unixSignals, jwtKit, crypto, cryptoExtras, grdb, systemPackage,
             ],
             resources: [.embedInCode("Course/Shell/apk.sh"), .embedInCode("Course/Shell/cowsay.sh")]),
-        room("Runtime", ["Linux", "OCI", "Diagnostics", systemPackage]),
+        room("Runtime", ["CLinux", "Linux", "OCI", "Diagnostics", systemPackage]),
         room(
             "Engine",
             ["ImageStore", "Layers", "Runtime", "RegistryClient", "Linux", "OCI", "Diagnostics", systemPackage]),

@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -329,4 +331,55 @@ long cl_trim_text(uintptr_t begin, uintptr_t length) {
 int cl_errno_of_seccomp_probe(void) {
     // SECCOMP_SET_MODE_FILTER with a null filter: EFAULT where filters exist.
     return prctl(PR_SET_SECCOMP, 2, NULL, 0, 0) < 0 ? errno : 0;
+}
+
+int cl_pipe(int *ends, int nonblocking) {
+    return pipe2(ends, O_CLOEXEC | (nonblocking ? O_NONBLOCK : 0)) < 0 ? -errno : 0;
+}
+
+int cl_nonblocking(int fd) {
+    int flags = fcntl(fd, F_GETFL);
+    return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+int cl_accept(int listener, int nonblocking) {
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0));
+    return fd < 0 ? -errno : fd;
+}
+
+int cl_epoll_create(void) {
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+int cl_epoll_control(int epoll, int action, int fd, uint32_t events, uint64_t key) {
+    struct epoll_event event = {.events = events, .data.u64 = key};
+    return epoll_ctl(epoll, action, fd, &event) < 0 ? -errno : 0;
+}
+
+int cl_epoll_wait(int epoll, cl_event *events, int count, int milliseconds) {
+    struct epoll_event ready[16];
+    int number = epoll_wait(epoll, ready, count < 16 ? count : 16, milliseconds);
+    if (number < 0) return -errno;
+    for (int i = 0; i < number; i++) {
+        events[i].key = ready[i].data.u64;
+        events[i].events = ready[i].events;
+    }
+    return number;
+}
+
+ssize_t cl_send(int socket, const void *bytes, size_t count) {
+    ssize_t sent = send(socket, bytes, count, MSG_NOSIGNAL);
+    return sent < 0 ? -errno : sent;
+}
+
+int cl_watch_writes(const char *path) {
+    int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (fd < 0) return -errno;
+    if (inotify_add_watch(fd, path, IN_MODIFY) < 0) {
+        int failure = -errno;
+        close(fd);
+        return failure;
+    }
+    return fd;
 }

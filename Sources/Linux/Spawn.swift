@@ -8,6 +8,9 @@ public struct ChildProcess: Sendable {
     /// The process.
     public let pid: Int32
 
+    /// Names a child of this process.
+    public init(pid: Int32) { self.pid = pid }
+
     /// Starts a program without copying this process (vfork). Of this process's descriptors it gets only those in
     /// `descriptors`; what is missing of 0, 1 and 2 is `/dev/null`.
     /// - Parameters:

@@ -1,1 +1,3 @@
-print("monitor")
+import Glibc
+
+exit(MonitorProgram.run())

@@ -80,8 +80,7 @@ enum {
     CL_F_ASYNC = 2,         // (parent) the child does not wait
     CL_F_USERXATTR = 4,     // (overlay)
     CL_F_VOLATILE = 8,      // (overlay)
-    CL_F_FILE = 16,         // (bind) the mount point is a file
-    CL_F_DIRECTORY = 32,    // (bind) the mount point is a directory
+    CL_F_GROUPS_OPTIONAL = 16, // (ids) groups stay as they are where the process may not change them
     CL_F_BIND_DEVICE = 64,  // (mknod) take the device from outside
 };
 
@@ -98,9 +97,11 @@ typedef struct {
     char text[CL_TEXT];     // the part of the operation that failed
 } cl_record;
 
+typedef struct { uint64_t begun, done; } cl_time;
+
 typedef struct {
     cl_record head;
-    struct { uint64_t begun, done; } times[CL_TIMES];
+    cl_time times[CL_TIMES];
 } cl_times;
 
 // What belongs to one launch and not to the plan.
@@ -137,6 +138,20 @@ int cl_open_in_root(int root, const char *path, int flags, mode_t mode);
 /// where it failed: 1 unshare, 2 id maps, 3 becoming root.
 int cl_enter_user_namespace(char **uid_helper, char **gid_helper, const char *uid_map, const char *gid_map, int *stage);
 
+/// Two ends of a pipe, close-on-exec. Returns 0 or -errno.
+int cl_pipe(int *ends, int nonblocking);
+int cl_nonblocking(int fd);
+typedef struct { uint64_t key; uint32_t events; } cl_event;
+int cl_epoll_create(void);
+/// action: 1 add, 2 remove, 3 change.
+int cl_epoll_control(int epoll, int action, int fd, uint32_t events, uint64_t key);
+int cl_epoll_wait(int epoll, cl_event *events, int count, int milliseconds);
+/// Becomes readable whenever a file is written to. Returns the descriptor or -errno.
+int cl_watch_writes(const char *path);
+/// send(2) without SIGPIPE. Returns the count or -errno.
+ssize_t cl_send(int socket, const void *bytes, size_t count);
+/// The next connection, close-on-exec; -errno when there is none.
+int cl_accept(int listener, int nonblocking);
 int cl_pidfd_open(pid_t pid);
 int cl_pidfd_signal(int pidfd, int signal);
 /// Waits for a child. Returns 1 with *status as waitpid gives it, 0 when `block` is 0 and it still runs, or -errno.

@@ -1,0 +1,68 @@
+public import Diagnostics
+import Glibc
+public import SystemPackage
+
+/// Stream sockets between processes of this machine. The path may be longer than a socket's address can be: it is
+/// reached through a descriptor of its directory.
+public enum UnixSocket {
+    /// Two connected sockets: streams of bytes, or of whole messages.
+    public static func pair(messages: Bool = false) throws(DrydockError) -> (OwnedDescriptor, OwnedDescriptor) {
+        var ends: [Int32] = [-1, -1]
+        let kind = messages ? SOCK_SEQPACKET : SOCK_STREAM
+        guard socketpair(AF_UNIX, Int32(kind.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
+            throw .system("socketpair", errno: errno)
+        }
+        return (OwnedDescriptor(ends[0]), OwnedDescriptor(ends[1]))
+    }
+
+    /// A socket that listens at a path; what was there is removed. Only this user can connect.
+    public static func listen(_ path: FilePath) throws(DrydockError) -> OwnedDescriptor {
+        let socket = try make()
+        unlink(path.string)
+        let result = try withAddress(path) { address, length in Glibc.bind(socket.number, address, length) }
+        guard result == 0 else { throw .system("listen on \(path)", errno: errno) }
+        chmod(path.string, 0o600)
+        guard Glibc.listen(socket.number, 64) == 0 else { throw .system("listen on \(path)", errno: errno) }
+        return socket
+    }
+
+    /// A connection to the socket at a path.
+    public static func connect(_ path: FilePath) throws(DrydockError) -> OwnedDescriptor {
+        let socket = try make()
+        let result = try withAddress(path) { address, length in
+            retrying { Glibc.connect(socket.number, address, length) }
+        }
+        guard result == 0 else { throw .system("connect to \(path)", errno: errno) }
+        return socket
+    }
+
+    private static func make() throws(DrydockError) -> OwnedDescriptor {
+        let number = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard number >= 0 else { throw .system("socket", errno: errno) }
+        return OwnedDescriptor(number)
+    }
+
+    private static func withAddress(
+        _ path: FilePath, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
+    ) throws(DrydockError) -> Int32 {
+        var text = path.string
+        var directory: OwnedDescriptor?
+        if text.utf8.count > 100 {
+            let place = try OwnedDescriptor.place(path.removingLastComponent().orCurrent)
+            text = "/proc/self/fd/\(place.number)/\(path.lastComponent?.string ?? "")"
+            directory = place
+        }
+        defer { directory?.close() }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        guard text.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else {
+            throw .system("socket \(path)", errno: ENAMETOOLONG)
+        }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: text.utf8) }
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+import Diagnostics
+import Glibc
+import Linux
+import SystemPackage
+
+/// The files of a container that lie beside its root: `/etc/hosts`, `/etc/hostname`, `/etc/resolv.conf`.
+struct ContainerFiles {
+    let spec: ContainerSpec
+    let directory: FilePath
+    let networkKind: String
+
+    /// Writes them, and makes the directories that the mounts need.
+    func prepare() throws(DrydockError) {
+        try Files.makeDirectories(directory, mode: 0o700)
+        try Files.makeDirectories(directory.appending("root"))
+        if case .overlay(_, let upper, let work) = spec.root {
+            try Files.makeDirectories(upper)
+            try Files.makeDirectories(work, mode: 0o700)
+            // A mount that did not have to survive a crash of the machine left this mark; see overlayfs, "volatile".
+            let mark = work.appending("work").appending("incompat")
+            if rmdir(mark.appending("volatile").string) == 0 { rmdir(mark.string) }
+        }
+        for mount in spec.mounts {
+            // As Docker does it: a missing directory of the host is made.
+            if case .bind(let source) = mount.source, !Files.exists(source) { try Files.makeDirectories(source) }
+        }
+        try write("hostname", spec.hostname + "\n")
+        try write("hosts", hosts)
+        try write("resolv.conf", resolver)
+    }
+
+    private func write(_ name: String, _ text: String) throws(DrydockError) {
+        let file = try OwnedDescriptor.open(
+            directory.appending(name), .writeOnly, options: [.create, .truncate],
+            permissions: [.ownerReadWrite, .groupRead, .otherRead])
+        try Files.write(Array(text.utf8), to: file.number)
+    }
+
+    var hosts: String {
+        var text: String
+        if networkKind == "host", let own = try? Files.read("/etc/hosts") {
+            text = String(decoding: own, as: UTF8.self)
+            if !text.hasSuffix("\n") { text += "\n" }
+        } else {
+            text = """
+                127.0.0.1\tlocalhost
+                ::1\tlocalhost ip6-localhost ip6-loopback
+                fe00::\tip6-localnet
+                ff00::\tip6-mcastprefix
+                ff02::1\tip6-allnodes
+                ff02::2\tip6-allrouters
+
+                """
+        }
+        if let hub = spec.hub, networkKind != "none" { text += "\(hub.address)\t\(hub.name)\n" }
+        for entry in spec.extraHosts { text += "\(entry.address)\t\(entry.name)\n" }
+        switch networkKind {
+        case "pasta", "isolated": text += "127.0.1.1\t\(spec.hostname)\n"
+        case "slirp4netns": text += "10.0.2.100\t\(spec.hostname)\n"
+        default: break  // on the bridge the monitor adds the line once it knows the address
+        }
+        return text
+    }
+
+    var resolver: String {
+        if !spec.nameServers.isEmpty { return spec.nameServers.map { "nameserver \($0)\n" }.joined() }
+        let host = (try? Files.read("/etc/resolv.conf")).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        if networkKind == "host" || networkKind == "none" { return host }
+        if networkKind == "slirp4netns" { return "nameserver 10.0.2.3\n" }
+        // A name server on the host's own loopback address cannot be reached from another network namespace.
+        var servers = 0
+        let lines = host.split(separator: "\n").filter { line in
+            guard line.hasPrefix("nameserver") else { return !line.hasPrefix("#") }
+            let address = line.dropFirst(10).drop(while: \.isWhitespace)
+            let local = address.hasPrefix("127.") || address.hasPrefix("::1")
+            if !local { servers += 1 }
+            return !local
+        }
+        let kept = lines.map { $0 + "\n" }.joined()
+        return servers > 0 ? kept : kept + "nameserver 8.8.8.8\nnameserver 8.8.4.4\n"
+    }
+}

@@ -1,0 +1,166 @@
+public import Diagnostics
+import Glibc
+import Linux
+import SystemPackage
+
+extension ContainerRuntime {
+    static var defaultMonitor: FilePath {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/exe", &buffer, buffer.count)
+        guard count > 0 else { return "drydock-monitor" }
+        let path = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return FilePath(path).removingLastComponent().appending("drydock-monitor")
+    }
+
+    /// What the runtime would do to start the container, without doing it (`explain plan`).
+    public func plan(_ spec: ContainerSpec) throws(DrydockError) -> LaunchPlan {
+        try plan(spec, NetworkChoice(spec.network, UserNamespace.current))
+    }
+
+    private func plan(_ spec: ContainerSpec, _ network: NetworkChoice) throws(DrydockError) -> LaunchPlan {
+        let privilege = UserNamespace.current
+        if privilege == .single, spec.user.uid != 0 || spec.user.gid != 0 {
+            throw DrydockError(
+                .unsupported, "user \(spec.user.uid) cannot be used: only root exists in this container",
+                reason: "this user has no range of subordinate ids, so the container has one user",
+                remedy: "install uidmap and add a line for this user to /etc/subuid and /etc/subgid", exitStatus: 125)
+        }
+        return PlanCompiler(
+            spec: spec, directory: directory(spec.id), privilege: privilege, networkKind: network.kind,
+            idMaps: (UserNamespace.idMap("/proc/self/uid_map"), UserNamespace.idMap("/proc/self/gid_map")),
+            cgroups: Cgroups.layout()
+        ).compile()
+    }
+
+    /// Starts a container: its monitor, the namespaces, the root, the program.
+    ///
+    /// With `attach`, the session that comes back is attached since before the program's first instruction, so that
+    /// nothing it writes is lost; `run` it. Without, the session is only good for its facts and may be dropped.
+    ///
+    /// An ordinary user must have called `UserNamespace.enter` in this process.
+    /// - Throws: Docker's words with exit status 125, 126 or 127; the container is as it was before.
+    public func start(_ spec: ContainerSpec, attach: AttachOptions?, span: Span) throws(DrydockError)
+        -> ContainerSession
+    {
+        guard UserNamespace.current != .ordinary else {
+            throw DrydockError(.internal, "the user namespace was not entered before a container was started")
+        }
+        let network = try NetworkChoice(spec.network, UserNamespace.current)
+        let plan = try plan(spec, network)
+        try ContainerFiles(spec: spec, directory: directory(spec.id), networkKind: network.kind).prepare()
+        try LaunchFacts(
+            restrictions: Restrictions(spec), isRoot: UserNamespace.current == .root, network: network.kind,
+            terminal: spec.terminal
+        ).write(to: directory(spec.id))
+        var settings = MonitorSettings()
+        settings.directory = directory(spec.id).string
+        settings.terminal = spec.terminal
+        settings.openInput = spec.openInput
+        settings.inputOnce = spec.inputOnce
+        settings.cleanup = spec.cleanupCommand
+        settings.stopSignal = spec.stopSignal
+        var flags = attach?.flags ?? []
+        if attach != nil && spec.autoRemove { flags.insert(.responsible) }
+        settings.attach = flags.rawValue
+        settings.takeWindow(attach)
+
+        let (own, other) = try UnixSocket.pair()
+        let spawning = span.begin("launch.monitor")
+        do throws(DrydockError) {
+            _ = try ChildProcess.spawn(
+                monitor.string, ["drydock-monitor", spec.id], descriptors: [3: other.number], detached: true,
+                directory: "/")
+        } catch {
+            let failure = Self.monitorMissing(monitor, error)
+            spawning.fail(failure)
+            throw failure
+        }
+        other.close()
+        spawning.end()
+        let connection = MonitorConnection(own)
+        try connection.send(.plan(.launch, settings: settings.json, plan: plan.flattened()))
+        let reply = try LaunchReply(connection, plan: plan, arguments: spec.arguments, words: .run)
+        reply.trace(plan, span)
+        return ContainerSession(
+            connection: connection, options: attach, terminal: spec.terminal, pid: reply.pid, network: reply.network,
+            notices: network.notices)
+    }
+
+    private static func monitorMissing(_ path: FilePath, _ error: DrydockError) -> DrydockError {
+        DrydockError(
+            .unsupported, "the monitor cannot be started: \(path)", reason: error.message,
+            remedy: "drydock-monitor must lie next to drydock: install both ('make install')", errno: error.errno,
+            exitStatus: 125)
+    }
+
+    /// Starts a program in a running container (`docker exec`). A detached one is only started.
+    /// - Throws: Docker's words with exit status 126 or 127; `.conflict` where the container does not run.
+    public func exec(
+        _ id: String, _ spec: ExecSpec, attach: AttachOptions, span: Span
+    ) throws(DrydockError) -> ContainerSession {
+        let connection = try connect(id)
+        let facts = try LaunchFacts(readFrom: directory(id))
+        let plan = PlanCompiler.exec(spec, in: facts)
+        var settings = MonitorSettings()
+        settings.terminal = spec.terminal
+        settings.openInput = spec.openInput && !spec.detached
+        settings.inputOnce = true
+        settings.detached = spec.detached
+        settings.attach = attach.flags.rawValue
+        settings.takeWindow(attach)
+        try connection.send(.plan(.exec, settings: settings.json, plan: plan.flattened()))
+        let reply = try LaunchReply(connection, plan: plan, arguments: spec.arguments, words: .exec)
+        reply.trace(plan, span)
+        return ContainerSession(
+            connection: connection, options: spec.detached ? nil : attach, terminal: spec.terminal, pid: reply.pid,
+            network: NetworkInfo(), notices: [])
+    }
+
+    /// Attaches to a running container (`docker attach`).
+    /// - Throws: `.conflict` where it does not run.
+    public func attach(_ id: String, _ options: AttachOptions) throws(DrydockError) -> ContainerSession {
+        let running: RunningInfo? = if case .running(let info) = try state(id) { info } else { nil }
+        let connection = try connect(id)
+        let facts = try LaunchFacts(readFrom: directory(id))
+        try connection.send(Frame(.attach, [options.flags.rawValue]))
+        guard let frame = try connection.receive(), frame.kind == .done else { throw Self.notRunning(id) }
+        return ContainerSession(
+            connection: connection, options: options, terminal: facts.terminal, pid: running?.pid ?? 0,
+            network: running?.network ?? NetworkInfo(), notices: [])
+    }
+
+    /// A connection to the monitor of a running container.
+    func connect(_ id: String) throws(DrydockError) -> MonitorConnection {
+        do throws(DrydockError) {
+            return MonitorConnection(try UnixSocket.connect(directory(id).appending("monitor.sock")))
+        } catch {
+            switch error.errno {
+            case ENOENT, ECONNREFUSED, ENOTDIR: throw Self.notRunning(id)
+            default: throw error
+            }
+        }
+    }
+
+    static func notRunning(_ id: String) -> DrydockError {
+        DrydockError(.conflict, "container \(id) is not running")
+    }
+}
+
+extension AttachOptions {
+    /// As the monitor wants to know it.
+    var flags: AttachFlags {
+        var flags: AttachFlags = []
+        if input { flags.insert(.input) }
+        if output { flags.insert(.output) }
+        if error { flags.insert(.error) }
+        return flags
+    }
+}
+
+extension MonitorSettings {
+    fileprivate mutating func takeWindow(_ attach: AttachOptions?) {
+        guard terminal, let attach, let size = TerminalDevice.size(attach.outputDescriptor.rawValue) else { return }
+        rows = size.rows
+        columns = size.columns
+    }
+}

@@ -1,0 +1,77 @@
+import Diagnostics
+import Linux
+import SystemPackage
+
+/// What every program of a container is held to.
+struct Restrictions: Equatable {
+    var capabilities: CapabilitySet
+    var privileged: Bool
+    var noNewPrivileges: Bool
+    var readOnlyRoot: Bool
+    var limits: [ResourceLimit]
+    var seccompFilter: [UInt8]
+
+    init(_ spec: ContainerSpec) {
+        capabilities = spec.capabilities
+        privileged = spec.privileged
+        noNewPrivileges = spec.noNewPrivileges
+        readOnlyRoot = spec.readOnlyRoot
+        limits = spec.limits
+        seccompFilter = spec.seccompFilter
+    }
+
+    init(_ json: JSONValue) {
+        capabilities = CapabilitySet(bits: UInt64(bitPattern: json["capabilities"]?.int ?? 0))
+        privileged = json["privileged"]?.bool ?? false
+        noNewPrivileges = json["noNewPrivileges"]?.bool ?? true
+        readOnlyRoot = json["readOnlyRoot"]?.bool ?? false
+        limits = (json["limits"]?.array ?? []).compactMap { entry in
+            let numbers = (entry.array ?? []).compactMap(\.int)
+            guard numbers.count == 3 else { return nil }
+            return ResourceLimit(resource: Int32(truncatingIfNeeded: numbers[0]), soft: numbers[1], hard: numbers[2])
+        }
+        seccompFilter = (json["seccomp"]?.array ?? []).compactMap { $0.int.map { UInt8(truncatingIfNeeded: $0) } }
+    }
+
+    var json: JSONValue {
+        [
+            "capabilities": .int(Int64(bitPattern: capabilities.bits)), "privileged": .bool(privileged),
+            "noNewPrivileges": .bool(noNewPrivileges), "readOnlyRoot": .bool(readOnlyRoot),
+            "limits": .array(limits.map { [.int(Int64($0.resource)), .int($0.soft), .int($0.hard)] }),
+            "seccomp": .array(seccompFilter.map { .int(Int64($0)) }),
+        ]
+    }
+}
+
+/// What `exec` has to know of how a container was started; kept in its directory as `launch.json`.
+struct LaunchFacts: Equatable {
+    var restrictions: Restrictions
+    var isRoot: Bool
+    var network: String
+    var terminal: Bool
+
+    init(restrictions: Restrictions, isRoot: Bool, network: String, terminal: Bool) {
+        self.terminal = terminal
+        self.restrictions = restrictions
+        self.isRoot = isRoot
+        self.network = network
+    }
+
+    static func file(_ directory: FilePath) -> FilePath { directory.appending("launch.json") }
+
+    init(readFrom directory: FilePath) throws(DrydockError) {
+        let json = try JSONValue(parsing: try Files.read(Self.file(directory)))
+        restrictions = Restrictions(json["restrictions"] ?? .null)
+        isRoot = json["root"]?.bool ?? true
+        network = json["network"]?.string ?? "none"
+        terminal = json["terminal"]?.bool ?? false
+    }
+
+    func write(to directory: FilePath) throws(DrydockError) {
+        let json: JSONValue = [
+            "restrictions": restrictions.json, "root": .bool(isRoot), "network": .string(network),
+            "terminal": .bool(terminal),
+        ]
+        try AtomicFile.write(Array(json.compact.utf8), to: Self.file(directory), durable: false)
+    }
+}

@@ -1,0 +1,177 @@
+import CLinux
+
+/// What is done to start a container or to enter one, as data: executed by a small C interpreter between clone and
+/// exec, printed by `explain plan`, traced, and blamed in errors.
+public struct LaunchPlan: Sendable {
+    /// The namespaces that the new process is born with.
+    public var namespaces: [Namespace]
+    /// What is done, in order.
+    public var operations: [LaunchOperation]
+
+    /// Makes a plan.
+    public init(namespaces: [Namespace], operations: [LaunchOperation]) {
+        self.namespaces = namespaces
+        self.operations = operations
+    }
+
+    /// The plan as text: one line per operation with its number, its side, and what it does.
+    public var text: String {
+        var lines = ["clone a process with new namespaces: " + namespaces.map(\.rawValue).joined(separator: ", ")]
+        for (index, operation) in operations.enumerated() {
+            let side = operation.side == .parent ? "monitor" : "child"
+            lines.append("\(index + 1). [\(side)] \(operation.description)")
+        }
+        return lines.joined(separator: "\n")
+    }
+}
+
+/// A kind of namespace; see namespaces(7).
+public enum Namespace: String, Sendable, CaseIterable {
+    /// User and group ids, and capabilities.
+    case user
+    /// Mount points.
+    case mount
+    /// Process ids.
+    case pid
+    /// The host name.
+    case uts
+    /// System V objects and POSIX message queues.
+    case ipc
+    /// Network devices, addresses, routes, ports.
+    case network
+    /// The root of the cgroup tree.
+    case cgroup
+
+    /// The flag of clone(2).
+    var flag: Int64 {
+        switch self {
+        case .user: 0x1000_0000
+        case .mount: 0x0002_0000
+        case .pid: 0x2000_0000
+        case .uts: 0x0400_0000
+        case .ipc: 0x0800_0000
+        case .network: 0x4000_0000
+        case .cgroup: 0x0200_0000
+        }
+    }
+}
+
+/// Who carries an operation out.
+public enum LaunchSide: Sendable {
+    /// The new process, in C.
+    case child
+    /// The monitor; the child waits for it.
+    case parent
+}
+
+/// One step of a plan.
+public enum LaunchOperation: Sendable, Equatable {
+    /// Joins the namespaces of the container.
+    case join([Namespace])
+    /// Goes on as a new process, which is a member of the joined pid namespace.
+    case fork
+    /// Leaves namespaces for new ones.
+    case unshare([Namespace])
+    /// Keeps mounts of the container from reaching the host.
+    case privateMounts
+    /// Mounts the image's layers and the container's own layer as one tree, which becomes the root.
+    case overlay(lower: [String], upper: String, work: String, target: String, userXattr: Bool, volatile: Bool)
+    /// Takes an existing directory as the root.
+    case root(String)
+    /// Mounts a file system in the root.
+    case mount(type: String, source: String, target: String, flags: MountFlags, data: String, optional: Bool)
+    /// Makes a file or a directory of the host visible in the root.
+    case bind(source: String, target: String, readOnly: Bool, optional: Bool)
+    /// Makes a device node, or takes the host's where the process may not make one.
+    case device(path: String, major: UInt32, minor: UInt32, fromHost: Bool)
+    /// Makes a symbolic link.
+    case symlink(path: String, to: String)
+    /// Makes a directory.
+    case directory(path: String, mode: UInt32)
+    /// Hides a path.
+    case mask(String)
+    /// Makes a path read-only.
+    case readOnly(String)
+    /// Opens a terminal in the container and binds it as the console; empty for none.
+    case console(path: String)
+    /// Makes the new root `/` and lets go of the old one.
+    case pivot
+    /// Makes `/` read-only.
+    case readOnlyRoot
+    /// Sets the host name.
+    case hostname(String)
+    /// Sets the NIS domain name.
+    case domainname(String)
+    /// Brings the loopback device up.
+    case loopback
+    /// Connects standard input, output and error.
+    case standardStreams
+    /// Becomes the leader of a new session.
+    case session
+    /// Closes every other descriptor.
+    case closeDescriptors
+    /// Goes to the working directory, made when missing.
+    case workingDirectory(String)
+    /// Sets a resource limit.
+    case limit(ResourceLimit)
+    /// Writes a value into a file of /proc.
+    case write(path: String, value: String, optional: Bool)
+    /// Sets the mask of permissions of new files.
+    case umask(UInt32)
+    /// Gives up capabilities for good.
+    case boundingSet(CapabilitySet)
+    /// Takes the user's ids.
+    case identity(ProcessUser, groupsOptional: Bool)
+    /// Sets the capabilities that the program starts with.
+    case capabilities(effective: CapabilitySet, inheritable: CapabilitySet, ambient: CapabilitySet)
+    /// Keeps programs from gaining rights by being executed.
+    case noNewPrivileges
+    /// Loads a filter of system calls.
+    case seccomp([UInt8])
+    /// Puts signals back to their defaults.
+    case defaultSignals
+    /// Ends with the monitor.
+    case deathSignal(Int32)
+    /// Becomes the program.
+    case execute(arguments: [String], environment: [String])
+    /// Writes the id maps of the user namespace.
+    case idMaps(uids: String, gids: String)
+    /// Puts the process into a cgroup of its own.
+    case cgroup(name: String, resources: CgroupResources)
+    /// Connects the network namespace.
+    case network(kind: String, hostsFile: String, hostname: String)
+    /// Listens in the container's network for connections to the hub.
+    case forward(HubForward)
+    /// Listens on the host for connections to the container.
+    case publish(PublishedPort)
+    /// Waits for what the monitor was asked to do meanwhile.
+    case await
+
+    /// Who carries it out.
+    public var side: LaunchSide {
+        switch self {
+        case .idMaps, .cgroup, .network, .forward, .publish: .parent
+        default: .child
+        }
+    }
+}
+
+/// Flags of mount(2).
+public struct MountFlags: OptionSet, Sendable, Hashable {
+    /// The kernel's number.
+    public let rawValue: Int64
+    /// Makes flags from the kernel's number.
+    public init(rawValue: Int64) { self.rawValue = rawValue }
+    /// Cannot be written.
+    public static let readOnly = MountFlags(rawValue: 1)
+    /// Set-user-id bits have no effect.
+    public static let noSetuid = MountFlags(rawValue: 2)
+    /// Device files do not work.
+    public static let noDevices = MountFlags(rawValue: 4)
+    /// Programs cannot be executed.
+    public static let noExecute = MountFlags(rawValue: 8)
+    /// Times of access are kept only when older than times of change.
+    public static let strictAccessTime = MountFlags(rawValue: 1 << 24)
+    /// nosuid, nodev and noexec.
+    public static let harmless: MountFlags = [.noSetuid, .noDevices, .noExecute]
+}

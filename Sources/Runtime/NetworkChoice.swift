@@ -1,0 +1,39 @@
+import Diagnostics
+import Linux
+import SystemPackage
+
+/// How a container is really connected, after what was asked for has met what this machine can do.
+struct NetworkChoice {
+    /// `bridge`, `pasta`, `slirp4netns`, `isolated`, `host`, `none`.
+    let kind: String
+    /// What is lost, for the user to be told once.
+    let notices: [String]
+
+    init(_ mode: NetworkMode, _ privilege: UserNamespace.Privilege) throws(DrydockError) {
+        switch mode {
+        case .host: (kind, notices) = ("host", [])
+        case .none: (kind, notices) = ("none", [])
+        case .container:
+            throw DrydockError(
+                .unsupported, "sharing the network of another container is not supported", exitStatus: 125)
+        case .bridge where privilege == .root:
+            let lost = AddressTranslation.programs.contains { ChildProcess.find($0) != nil }
+            kind = "bridge"
+            notices =
+                lost
+                ? []
+                : ["neither iptables nor nft is installed: containers reach each other and the hub, not the internet"]
+        case .bridge:
+            if ChildProcess.find("pasta") != nil {
+                (kind, notices) = ("pasta", [])
+            } else if ChildProcess.find("slirp4netns") != nil, Files.exists("/dev/net/tun") {
+                (kind, notices) = ("slirp4netns", [])
+            } else {
+                kind = "isolated"
+                notices = [
+                    "neither pasta nor slirp4netns is installed: the container reaches the practice hub and nothing else"
+                ]
+            }
+        }
+    }
+}

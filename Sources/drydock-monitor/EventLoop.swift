@@ -1,0 +1,68 @@
+import CLinux
+import Diagnostics
+import Linux
+
+/// Calls a function when a descriptor is ready (epoll(7)). Everything in the monitor happens in this one thread.
+final class EventLoop {
+    /// What a descriptor can be ready for.
+    struct Interest: OptionSet {
+        let rawValue: UInt32
+        static let read = Interest(rawValue: 1)
+        static let write = Interest(rawValue: 4)
+        static let ended = Interest(rawValue: 0x10 | 0x8)
+    }
+
+    private struct Handler {
+        var generation: UInt32
+        var interest: Interest
+        var call: (Interest) -> Void
+    }
+
+    private let epoll: OwnedDescriptor
+    private var handlers: [Int32: Handler] = [:]
+    private var generation: UInt32 = 0
+
+    init() throws(DrydockError) {
+        let number = cl_epoll_create()
+        guard number >= 0 else { throw .system("epoll_create", errno: -number) }
+        epoll = OwnedDescriptor(number)
+    }
+
+    func watch(_ descriptor: Int32, _ interest: Interest, _ call: @escaping (Interest) -> Void) {
+        generation &+= 1
+        handlers[descriptor] = Handler(generation: generation, interest: interest, call: call)
+        control(1, descriptor, interest, generation)
+    }
+
+    /// Changes what is waited for. A descriptor of no interest still reports that the other side is gone.
+    func change(_ descriptor: Int32, _ interest: Interest) {
+        guard var handler = handlers[descriptor], handler.interest != interest else { return }
+        handler.interest = interest
+        handlers[descriptor] = handler
+        control(3, descriptor, interest, handler.generation)
+    }
+
+    func forget(_ descriptor: Int32) {
+        guard handlers.removeValue(forKey: descriptor) != nil else { return }
+        _ = cl_epoll_control(epoll.number, 2, descriptor, 0, 0)
+    }
+
+    private func control(_ action: Int32, _ descriptor: Int32, _ interest: Interest, _ generation: UInt32) {
+        let key = UInt64(generation) << 32 | UInt64(UInt32(bitPattern: descriptor))
+        _ = cl_epoll_control(epoll.number, action, descriptor, interest.rawValue, key)
+    }
+
+    /// Handles what is ready, after waiting for at most so many milliseconds (-1: as long as it takes).
+    func turn(milliseconds: Int32 = -1) {
+        var events = [cl_event](repeating: cl_event(), count: 16)
+        let count = cl_epoll_wait(epoll.number, &events, 16, milliseconds)
+        guard count > 0 else { return }
+        for event in events[..<Int(count)] {
+            let key = event.key
+            let descriptor = Int32(bitPattern: UInt32(truncatingIfNeeded: key))
+            // An earlier handler of this turn may have closed the descriptor and opened another with its number.
+            guard let handler = handlers[descriptor], handler.generation == UInt32(key >> 32) else { continue }
+            handler.call(Interest(rawValue: event.events))
+        }
+    }
+}

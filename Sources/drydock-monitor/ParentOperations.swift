@@ -1,0 +1,184 @@
+import CLinux
+import Diagnostics
+import Glibc
+import Linux
+import SystemPackage
+
+/// The monitor's side of a plan, and what has to be undone when the container has ended.
+final class ParentOperations {
+    private let loop: EventLoop
+    private(set) var cgroup: ContainerCgroup?
+    private var namespace: OwnedDescriptor?
+    private var device: String?
+    private var helper: NetworkHelper?
+    private var listeners: [Listener] = []
+    /// What became known of the network, as it is kept in run.json.
+    private(set) var network: [(key: String, value: JSONValue)] = []
+    private var address: IPv4Address?
+    private var ports: [JSONValue] = []
+
+    init(_ loop: EventLoop) { self.loop = loop }
+
+    /// What became known of the network.
+    var networkJSON: JSONValue { .object(network + [(key: "ports", value: .array(ports))]) }
+
+    /// Carries out one operation for a child.
+    func perform(_ index: Int, of plan: [UInt8], pid: Int32) throws(DrydockError) {
+        let operation = ParentOperation(index, of: plan)
+        switch Int(operation.code) {
+        case Int(CL_OP_ID_MAPS):
+            try Files.write(Array(operation.text(0).utf8), toFile: FilePath("/proc/\(pid)/uid_map"))
+            try Files.write(Array(operation.text(1).utf8), toFile: FilePath("/proc/\(pid)/gid_map"))
+        case Int(CL_OP_CGROUP): try enterCgroup(operation, pid)
+        case Int(CL_OP_NETWORK): try connect(operation, pid)
+        case Int(CL_OP_FORWARD):
+            guard let address = IPv4Address(operation.text(0)) else { return }
+            let namespace = try namespace(of: pid)
+            let hub = UInt16(truncatingIfNeeded: operation.numbers.1)
+            let socket = try TCPSocket.listen(
+                address, port: UInt16(truncatingIfNeeded: operation.numbers.0), namespace: namespace.number)
+            listeners.append(
+                Listener(socket, loop) { TCPSocket.connect(IPv4Address(0x7f00_0001), port: hub) })
+        case Int(CL_OP_PUBLISH): try publish(operation, pid)
+        default: throw DrydockError(.internal, "the monitor does not know operation \(operation.code)")
+        }
+    }
+
+    private func enterCgroup(_ operation: ParentOperation, _ pid: Int32) throws(DrydockError) {
+        if let cgroup { return try cgroup.add(pid) }
+        let (memory, pids, _) = operation.numbers
+        do throws(DrydockError) {
+            let name = operation.text(0)
+            guard !name.isEmpty else { return }
+            let made = try ContainerCgroup(
+                name: name, memory: memory >= 0 ? memory : nil, pids: pids >= 0 ? pids : nil)
+            try made.add(pid)
+            cgroup = made
+        } catch {
+            // Without limits the cgroup is only a convenience, and an ordinary user often may not have one.
+            if memory >= 0 || pids >= 0 { throw error }
+        }
+    }
+
+    private func namespace(of pid: Int32) throws(DrydockError) -> OwnedDescriptor {
+        if let namespace { return namespace }
+        let opened = try OwnedDescriptor.open(FilePath("/proc/\(pid)/ns/net"), .readOnly)
+        namespace = opened
+        return opened
+    }
+
+    private func connect(_ operation: ParentOperation, _ pid: Int32) throws(DrydockError) {
+        let kind = operation.text(0)
+        network.append(("kind", .string(kind)))
+        switch kind {
+        case "bridge":
+            let bridge = try Bridge.ensure()
+            let connection = try bridge.connect(namespace: namespace(of: pid).number)
+            device = connection.device
+            address = connection.address
+            network += [
+                ("address", .string(connection.address.description)), ("prefix", .int(Int64(bridge.prefix))),
+                ("gateway", .string(bridge.gateway.description)),
+                ("hardwareAddress", .string(connection.hardwareAddress)),
+            ]
+            let line = "\(connection.address)\t\(operation.text(2))\n"
+            let hosts = try OwnedDescriptor.open(FilePath(operation.text(1)), .writeOnly, options: [.append])
+            try Files.write(Array(line.utf8), to: hosts.number)
+        case "pasta", "slirp4netns":
+            helper = try NetworkHelper.start(kind, pid: pid)
+            if kind == "slirp4netns" {
+                network += [("address", "10.0.2.100"), ("prefix", 24), ("gateway", "10.0.2.2")]
+            }
+        default: break
+        }
+    }
+
+    private func publish(_ operation: ParentOperation, _ pid: Int32) throws(DrydockError) {
+        let namespace = try namespace(of: pid)
+        let (hostPort, containerPort, udp) = operation.numbers
+        let host = operation.text(0)
+        guard udp == 0 else {
+            throw DrydockError(
+                .unsupported, "publishing UDP port \(containerPort) is not supported", remedy: "publish TCP ports",
+                exitStatus: 125)
+        }
+        let target = address ?? IPv4Address(0x7f00_0001)
+        let port = UInt16(truncatingIfNeeded: containerPort)
+        let socket: OwnedDescriptor
+        do throws(DrydockError) {
+            socket = try TCPSocket.listen(
+                IPv4Address(host) ?? IPv4Address(0), port: UInt16(truncatingIfNeeded: hostPort))
+        } catch {
+            throw Self.bindFailure(host, hostPort, error)
+        }
+        let bound = TCPSocket.port(of: socket.number)
+        ports.append([
+            "hostAddress": .string(host), "hostPort": .int(Int64(bound)), "containerPort": .int(containerPort),
+        ])
+        listeners.append(
+            Listener(socket, loop) {
+                TCPSocket.connect(target, port: port, namespace: namespace.number)
+            })
+    }
+
+    /// A port that cannot be had, in Docker's words.
+    private static func bindFailure(_ host: String, _ port: Int64, _ error: DrydockError) -> DrydockError {
+        let base = "driver failed programming external connectivity"
+        switch error.errno {
+        case EADDRINUSE:
+            return DrydockError(
+                .conflict, "\(base): Bind for \(host):\(port) failed: port is already allocated",
+                reason: "another program, or another container, listens on port \(port)",
+                remedy: "choose another port of the host, or stop what uses it ('ss -ltnp' shows it)",
+                errno: EADDRINUSE,
+                exitStatus: 125)
+        case EACCES, EPERM:
+            return DrydockError(
+                .denied, "\(base): listen tcp4 \(host):\(port): bind: permission denied",
+                reason: "ports below 1024 belong to root", remedy: "publish a port from 1024 on", errno: EACCES,
+                exitStatus: 125)
+        default: return error.exiting(125)
+        }
+    }
+
+    /// Closes what listens, so that the ports are free before anybody hears of the end.
+    func closePorts() {
+        for listener in listeners { listener.close() }
+        listeners.removeAll()
+    }
+
+    /// Undoes everything.
+    func undo() {
+        closePorts()
+        helper?.stop()
+        namespace?.close()
+        if let device { try? Netlink().remove(device) }
+        cgroup?.remove()
+    }
+}
+
+/// An operation of a flattened plan.
+struct ParentOperation {
+    let code: UInt32
+    let numbers: (Int64, Int64, Int64)
+    private let plan: [UInt8]
+    private let offsets: (UInt32, UInt32, UInt32, UInt32)
+
+    init(_ index: Int, of plan: [UInt8]) {
+        let operation = plan.withUnsafeBytes { area in
+            let table = Int(area.load(as: cl_plan.self).operations)
+            return area.loadUnaligned(fromByteOffset: table + index * MemoryLayout<cl_op>.stride, as: cl_op.self)
+        }
+        code = operation.code
+        numbers = (operation.n.0, operation.n.1, operation.n.2)
+        offsets = operation.s
+        self.plan = plan
+    }
+
+    /// One of its texts.
+    func text(_ index: Int) -> String {
+        let offset = Int(index == 0 ? offsets.0 : index == 1 ? offsets.1 : index == 2 ? offsets.2 : offsets.3)
+        guard offset > 0, offset < plan.count else { return "" }
+        return String(decoding: plan[offset...].prefix { $0 != 0 }, as: UTF8.self)
+    }
+}
