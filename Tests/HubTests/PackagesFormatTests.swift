@@ -1,5 +1,6 @@
 import Crypto
 import Diagnostics
+import Glibc
 import SystemPackage
 import Testing
 
