@@ -37,7 +37,9 @@ struct CourseImageTests {
 
     @Test("a tree gets the directories that it lacks, each before what is in it")
     func tree() {
-        let tree = TreeEntry.complete([TreeEntry("a/b/c", text: "x"), TreeEntry("a-b", text: "y"), TreeEntry("a/b", .directory, mode: 0o700)])
+        let tree = TreeEntry.complete([
+            TreeEntry("a/b/c", text: "x"), TreeEntry("a-b", text: "y"), TreeEntry("a/b", .directory, mode: 0o700),
+        ])
         #expect(tree.map(\.path) == ["a", "a/b", "a/b/c", "a-b"])
         #expect(tree[1].mode == 0o700)
     }

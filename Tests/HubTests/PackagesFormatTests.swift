@@ -100,7 +100,8 @@ struct PackagesFormatTests {
         let entries = try tarEntries(gzipped: gzipStreams(try write(sample).bytes)[2])
         #expect(entries.map(\.name) == ["usr/", "usr/bin/", "usr/bin/alias", "usr/bin/tool"])
         let target = Hex.text(Insecure.SHA1.hash(data: Array("tool".utf8)))
-        #expect(entries[2].pax == "71 APK-TOOLS.checksum.SHA1=\(target)\n" || entries[2].pax.hasSuffix("SHA1=\(target)\n"))
+        #expect(
+            entries[2].pax == "71 APK-TOOLS.checksum.SHA1=\(target)\n" || entries[2].pax.hasSuffix("SHA1=\(target)\n"))
         #expect(Int(entries[2].pax.prefix { $0 != " " }) == entries[2].pax.utf8.count)
         #expect(entries[3].pax.hasSuffix("SHA1=\(Hex.text(Insecure.SHA1.hash(data: entries[3].content)))\n"))
     }
@@ -163,7 +164,8 @@ struct PackagesFormatTests {
         "versions of the distribution become versions of Alpine's form",
         arguments: [
             ("20.20.2-1nodesource1+repack1", "20.20.2-r1"), ("1:1.35.0-4+deb12u1+b1", "1.35.0-r4"),
-            ("18.20.4+dfsg-1~deb12u1", "18.20.4-r1"), ("72.1-3", "72.1-r3"), ("20230311", "20230311-r0"), ("abc", "0-r0"),
+            ("18.20.4+dfsg-1~deb12u1", "18.20.4-r1"), ("72.1-3", "72.1-r3"), ("20230311", "20230311-r0"),
+            ("abc", "0-r0"),
         ])
     func versions(debian: String, alpine: String) { #expect(ApkPackage.version(debian: debian) == alpine) }
 
@@ -199,6 +201,9 @@ struct PackagesFormatTests {
 
     @Test("base 64 is padded as everyone pads it")
     func base64() {
-        #expect(["", "f", "fo", "foo", "foob"].map { Hex.base64(Array($0.utf8)) } == ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg=="])
+        #expect(
+            ["", "f", "fo", "foo", "foob"].map { Hex.base64(Array($0.utf8)) } == [
+                "", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==",
+            ])
     }
 }

@@ -54,13 +54,15 @@ public struct PracticeHubContent: Sendable {
         return try locked { (scratch) throws(DrydockError) in
             var report = Report()
             if try isComplete(skipImages: skipImages, &report) { return report }
-            report = Report()
             let workshop = Workshop(registry: registry, scratch: scratch, preferInstalled: preferInstalled)
             workshop.source.onFetch = { progress("Fetching the package \($0)") }
-            try workshop.makePackages(span, &report, progress)
-            try workshop.makeImages(
-                CourseImageBuilder.ahead.filter { !skipImages.contains($0) }, span, &report, progress)
-            try HostFiles.write(stamp, "\(Self.version)\n")
+            if !isMade(packagesStamp) {
+                try workshop.makePackages(span, &report, progress)
+                try HostFiles.write(packagesStamp, "\(Self.version)\n")
+            }
+            let images = try missingImages(skipping: skipImages)
+            try workshop.makeImages(images, span, &report, progress)
+            if skipImages.isEmpty { try HostFiles.write(imagesStamp, "\(Self.version)\n") }
             return report
         }
     }
@@ -100,20 +102,32 @@ public struct PracticeHubContent: Sendable {
 
     // MARK: -
 
-    /// Says that everything of this version is there; written last.
-    private var stamp: FilePath { registry.packages.appending(".complete") }
+    /// Says that the packages of this version are there; written last.
+    private var packagesStamp: FilePath { registry.packages.appending(".complete") }
+    /// Says of which version the images are.
+    private var imagesStamp: FilePath { registry.data.appending("course/images") }
+
+    private func isMade(_ stamp: FilePath) -> Bool { (try? HostFiles.text(stamp)) == "\(Self.version)\n" }
 
     private func isComplete(skipImages: Set<String>, _ report: inout Report) throws(DrydockError) -> Bool {
-        guard HostFiles.exists(stamp), try HostFiles.text(stamp) == "\(Self.version)\n" else { return false }
-        report.present = ["packages"]
-        for repository in CourseImageBuilder.ahead where !skipImages.contains(repository) {
+        report.present = []
+        if isMade(packagesStamp) { report.present.append("packages") }
+        let missing = try missingImages(skipping: skipImages)
+        report.present += CourseImageBuilder.ahead.filter { !missing.contains($0) && !skipImages.contains($0) }
+        return isMade(packagesStamp) && missing.isEmpty
+    }
+
+    /// The repositories of images made ahead of which a tag is missing, or which another version made.
+    private func missingImages(skipping: Set<String>) throws(DrydockError) -> [String] {
+        let made = isMade(imagesStamp) || !HostFiles.exists(imagesStamp)
+        var missing: [String] = []
+        for repository in CourseImageBuilder.ahead where !skipping.contains(repository) {
             let tags = repository == "library/alpine" ? AlpineRelease.all.flatMap(\.tags) : ["latest"]
-            for tag in tags {
-                guard try registry.hasTag(tag, of: repository) else { return false }
-                report.present.append("\(repository.dropFirst("library/".count)):\(tag)")
-            }
+            var complete = made
+            for tag in tags where complete { complete = try registry.hasTag(tag, of: repository) }
+            if !complete { missing.append(repository) }
         }
-        return true
+        return missing
     }
 
     /// Does work that only one process may do at a time, with a scratch directory that is removed afterwards. The
