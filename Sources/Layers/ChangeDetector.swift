@@ -1,4 +1,6 @@
 public import Diagnostics
+internal import Glibc
+internal import Linux
 public import SystemPackage
 
 /// A difference between a container's file system and its image, as `docker diff` prints it.
@@ -28,11 +30,95 @@ public struct Change: Sendable, Hashable {
 /// Finds what a container changed, from its upper directory alone, so that the cost follows the change and not the
 /// image.
 public enum ChangeDetector {
+    /// What a runtime puts into a container's upper directory only to mount something on it. Where they are empty,
+    /// they are no change, and no part of a commit.
+    public static let mountPoints: Set<FilePath> = [
+        "/.dockerenv", "/dev", "/dev/console", "/dev/mqueue", "/dev/pts", "/dev/shm", "/etc", "/etc/hostname",
+        "/etc/hosts", "/etc/mtab", "/etc/resolv.conf", "/proc", "/sys",
+    ]
+
     /// The changes, in the order of a walk with sorted names: a directory comes before what is in it.
+    ///
+    /// As Docker has it: what is in `upper` and in the image is changed, what is only in `upper` is added, a whiteout is
+    /// a deletion; directories above a change are changed; of a directory that was deleted only the directory is named.
     /// - Parameters:
     ///   - upper: the overlay upper directory.
     ///   - lower: the image's layers.
-    public static func changes(upper: FilePath, lower: LayerStack) throws(DrydockError) -> [Change] {
-        throw DrydockError(.internal, "not ready")
+    ///   - leavingOut: paths that are not named where they are empty and not in the image.
+    public static func changes(
+        upper: FilePath, lower: LayerStack, leavingOut: Set<FilePath> = mountPoints
+    ) throws(DrydockError) -> [Change] {
+        var walk = ChangeWalk(leavingOut: Set(leavingOut.compactMap { ArchivePath($0) }))
+        let roots = try LayerDirectories.roots([upper])
+        defer { withExtendedLifetime(roots) {} }
+        guard let root = roots.members.first else { return [] }
+        try walk.walk(root.fd, root.overlay, ArchivePath(names: []), try LayerDirectories.roots(lower.layers))
+        return walk.changes
+    }
+}
+
+private struct ChangeWalk {
+    let leavingOut: Set<ArchivePath>
+    var changes: [Change] = []
+
+    init(leavingOut: Set<ArchivePath>) { self.leavingOut = leavingOut }
+
+    mutating func walk(
+        _ upper: Int32, _ overlay: OverlayDirectory, _ path: ArchivePath, _ lower: LayerDirectories?
+    ) throws(DrydockError) {
+        var names = try attempt("read directory", path) { () throws(Errno) in try sortedNames(upper) }
+        if overlay.isOpaque, let lower {
+            let hidden = try attempt("read directory", path) { () throws(Errno) in try lower.names() }
+            names = Set(names).union(hidden).sorted(by: ArchivePath.isBefore)
+        }
+        for name in names {
+            let child = ArchivePath(names: path.names + [name])
+            let below = try attempt("look up", child) { () throws(Errno) in try lower?.entry(name) } ?? .absent
+            var isThere = true
+            if case .absent = below { isThere = false }
+            let found = try attempt("look up", child) { () throws(Errno) in try FileAt.statusIfPresent(upper, name) }
+            guard let status = found,
+                try !attempt("look up", child, { () throws(Errno) in try overlay.isWhiteout(upper, name, status) })
+            else {
+                if isThere { changes.append(Change(.deleted, child.filePath)) }
+                continue
+            }
+            guard status.isDirectory else {
+                if !isThere, isStub(child, status) { continue }
+                changes.append(Change(isThere ? .changed : .added, child.filePath))
+                continue
+            }
+            try walkDirectory(upper, name, child, status, below)
+        }
+    }
+
+    private mutating func walkDirectory(
+        _ upper: Int32, _ name: [CChar], _ path: ArchivePath, _ status: FileStatus, _ below: LayerDirectories.Entry
+    ) throws(DrydockError) {
+        let position = changes.count
+        let fd = try attempt("open", path) { () throws(Errno) in
+            try FileAt.open(upper, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+        }
+        defer { FileAt.close(fd) }
+        let overlay = try attempt("read attributes of", path) { () throws(Errno) in try OverlayDirectory(fd) }
+        switch below {
+        case .directory(let lower, _, let old):
+            try walk(fd, overlay, path, lower)
+            let isSame =
+                old.permissions == status.permissions && old.uid == status.uid && old.gid == status.gid
+                && !overlay.isOpaque
+            if !isSame || changes.count > position { changes.insert(Change(.changed, path.filePath), at: position) }
+        case .other:
+            try walk(fd, overlay, path, nil)
+            changes.insert(Change(.changed, path.filePath), at: position)
+        case .absent:
+            try walk(fd, overlay, path, nil)
+            if changes.count == position, leavingOut.contains(path) { return }
+            changes.insert(Change(.added, path.filePath), at: position)
+        }
+    }
+
+    private func isStub(_ path: ArchivePath, _ status: FileStatus) -> Bool {
+        leavingOut.contains(path) && (status.isRegular ? status.size == 0 : status.isCharacterDevice)
     }
 }

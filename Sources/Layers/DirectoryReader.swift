@@ -1,0 +1,66 @@
+public import Diagnostics
+internal import Glibc
+internal import Linux
+public import SystemPackage
+
+/// The names in a directory that is open (also with `O_PATH`), sorted by bytes; each ends in zero.
+func sortedNames(_ directory: Int32) throws(Errno) -> [[CChar]] {
+    let fd = try FileAt.open(directory, ".", O_RDONLY | O_DIRECTORY)
+    guard let stream = fdopendir(fd) else {
+        let error = Errno(rawValue: errno)
+        FileAt.close(fd)
+        throw error
+    }
+    defer { closedir(stream) }
+    var names: [[CChar]] = []
+    errno = 0
+    while let entry = readdir(stream) {
+        // The name is longer than its declared field on some file systems: read it where it lies.
+        guard let offset = MemoryLayout<dirent>.offset(of: \.d_name) else { break }
+        let start = UnsafeRawPointer(entry).advanced(by: offset).assumingMemoryBound(to: CChar.self)
+        let length = strlen(start)
+        let isDot = start[0] == 0x2e && (length == 1 || (length == 2 && start[1] == 0x2e))
+        if !isDot { names.append(Array(UnsafeBufferPointer(start: start, count: length + 1))) }
+        errno = 0
+    }
+    if errno != 0 { throw Errno(rawValue: errno) }
+    return names.sorted(by: ArchivePath.isBefore)
+}
+
+/// Removes a name and, where it is a directory, everything below; links are not followed and nothing outside is
+/// touched. Nothing happens where there is nothing.
+func removeTree(_ parent: Int32, _ name: [CChar]) throws(Errno) {
+    do {
+        return try FileAt.unlink(parent, name)
+    } catch {
+        if error == .noSuchFileOrDirectory { return }
+        guard error == .isDirectory || error == .permissionDenied || error == .notPermitted else { throw error }
+    }
+    let fd: Int32
+    do {
+        fd = try FileAt.open(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+    } catch {
+        // A directory that its owner may not read: make it readable and try once more.
+        guard error == .permissionDenied else { throw error }
+        try FileAt.setMode(parent, name, 0o700)
+        fd = try FileAt.open(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+    }
+    defer { FileAt.close(fd) }
+    let children = try sortedNames(fd)
+    if !children.isEmpty, geteuid() != 0 { try FileAt.setMode(fd, 0o700) }
+    for child in children { try removeTree(fd, child) }
+    try FileAt.removeDirectory(parent, name)
+}
+
+extension LayerApplier {
+    /// Removes a layer directory with everything in it, whatever its modes; links are not followed. Nothing happens
+    /// where there is nothing.
+    public static func remove(_ directory: FilePath) throws(DrydockError) {
+        let path = directory.string
+        do throws(Errno) {
+            try removeTree(FileAt.workingDirectory, Array(path.utf8CString))
+        } catch {
+            throw systemFailure(error, "remove", text: path)
+        }
+    }
+}
