@@ -1,5 +1,7 @@
 public import Diagnostics
-public import Layers
+internal import Foundation
+internal import GRDB
+internal import Linux
 public import OCI
 public import SystemPackage
 
@@ -14,194 +16,181 @@ public final class ImageStore: Sendable {
     /// The compressed layers, as they were pulled or are to be pushed.
     public let blobs: BlobStore
 
-    /// Opens the store in a directory (`$DRYDOCK_HOME/store`), and makes it where there is none.
+    private let database: DatabaseQueue
+
+    /// Opens the store in a directory (`$DRYDOCK_HOME/store`), and makes it where there is none. An existing store is
+    /// opened without writing to it.
     /// - Throws: code `.system` where the directory cannot be made, `.unsupported` where a newer Drydock made it.
     public init(root: FilePath) throws(DrydockError) {
         self.root = root
-        self.blobs = try BlobStore(root: root)
+        let layers = root.appending("layers")
+        if !Files.exists(layers) {
+            try Files.makeDirectories(root, mode: 0o700)
+            try Files.makeDirectories(layers, mode: 0o700)
+        }
+        blobs = try BlobStore(root: root)
+        database = try Schema.open(root)
+    }
+
+    var temporary: FilePath { root.appending("tmp") }
+
+    /// The directory of an unpacked layer.
+    func directory(_ chain: Digest) -> FilePath { root.appending("layers").appending(chain.hex).appending("diff") }
+
+    func read<Value>(_ body: (Database) throws -> Value) throws(DrydockError) -> Value {
+        do { return try database.read(body) } catch { throw DrydockError(database: error) }
+    }
+
+    /// Changes the database in one transaction, which other processes wait for. Survives a kill.
+    func write<Value>(_ body: (Database) throws -> Value) throws(DrydockError) -> Value {
+        do { return try database.write(body) } catch { throw DrydockError(database: error) }
+    }
+
+    /// The same, and survives a power failure too: it is on the disk when this returns.
+    func writeDurably<Value>(_ body: (Database) throws -> Value) throws(DrydockError) -> Value {
+        do {
+            return try database.writeWithoutTransaction { database in
+                try database.execute(sql: "PRAGMA synchronous = FULL")
+                defer { try? database.execute(sql: "PRAGMA synchronous = NORMAL") }
+                var value: Value?
+                try database.inTransaction(.immediate) {
+                    value = try body(database)
+                    return .commit
+                }
+                guard let value else { throw DrydockError(.internal, "a transaction without a result") }
+                return value
+            }
+        } catch { throw DrydockError(database: error) }
     }
 }
 
-private let notReady = DrydockError(.internal, "not ready")
-
-// MARK: Images
+// MARK: Looking up
 
 extension ImageStore {
     /// Finds an image as Docker does: by reference (`alpine` means `alpine:latest`), by digest reference, by ID or by
     /// the beginning of an ID.
     /// - Throws: code `.notFound` with Docker's words (`No such image: x:latest`), also where a prefix fits several.
-    public func image(_ name: String) throws(DrydockError) -> ImageRecord { throw notReady }
+    public func image(_ name: String) throws(DrydockError) -> ImageRecord { try read { try $0.findImage(name) } }
 
     /// The image with an ID, or nil.
-    public func image(id: Digest) throws(DrydockError) -> ImageRecord? { throw notReady }
+    public func image(id: Digest) throws(DrydockError) -> ImageRecord? { try read { try $0.image(id) } }
 
     /// The image that a reference points to, or nil.
-    public func image(for reference: Reference) throws(DrydockError) -> ImageRecord? { throw notReady }
+    public func image(for reference: Reference) throws(DrydockError) -> ImageRecord? {
+        try read { database in
+            guard let id = try database.imageID(named: reference) else { return nil }
+            return try database.image(id)
+        }
+    }
 
     /// All images, newest first. Intermediate images (no tag, with children) only where asked.
-    public func images(intermediate: Bool = false) throws(DrydockError) -> [ImageRecord] { throw notReady }
+    public func images(intermediate: Bool = false) throws(DrydockError) -> [ImageRecord] {
+        try read { database in
+            var names: [String: [Reference]] = [:]
+            let rows = try Row.fetchCursor(database, sql: "SELECT image, name FROM names ORDER BY name")
+            while let row = try rows.next() {
+                names[row[0], default: []].append(try Reference(parsing: row[1] as String))
+            }
+            let hidden =
+                intermediate
+                ? ""
+                : """
+                 WHERE id IN (SELECT image FROM names) OR id NOT IN (SELECT parent FROM images WHERE parent IS NOT NULL)
+                """
+            let sql = "SELECT \(ImageRecord.columns) FROM images\(hidden) ORDER BY number DESC"
+            var images: [(key: String, image: ImageRecord)] = []
+            let found = try Row.fetchCursor(database, sql: sql)
+            while let row = try found.next() {
+                let image = try ImageRecord(row, names: names[row[0]] ?? [])
+                images.append((sortKey(image.created), image))
+            }
+            // The sort is stable in effect: of equal times the one registered later comes first.
+            return images.enumerated().sorted { ($1.element.key, $0.offset) < ($0.element.key, $1.offset) }
+                .map(\.element.image)
+        }
+    }
 
     /// The images that were made from an image on this machine.
-    public func children(of id: Digest) throws(DrydockError) -> [Digest] { throw notReady }
+    public func children(of id: Digest) throws(DrydockError) -> [Digest] { try read { try $0.children(of: id) } }
 
     /// An image's configuration, exactly as it was registered.
-    public func configBytes(of id: Digest) throws(DrydockError) -> [UInt8] { throw notReady }
+    /// - Throws: code `.notFound`.
+    public func configBytes(of id: Digest) throws(DrydockError) -> [UInt8] {
+        try read { database in
+            let sql = "SELECT config FROM images WHERE id = ?"
+            guard let bytes = try Data.fetchOne(database, sql: sql, arguments: [id.description]) else {
+                throw DrydockError(.notFound, "No such image: \(id)")
+            }
+            return Array(bytes)
+        }
+    }
 
     /// An image's configuration.
-    public func config(of id: Digest) throws(DrydockError) -> ImageConfig { throw notReady }
+    /// - Throws: code `.notFound`.
+    public func config(of id: Digest) throws(DrydockError) -> ImageConfig {
+        try ImageConfig(try JSONValue(parsing: try configBytes(of: id)))
+    }
 
-    /// The manifest that an image was pulled with, exactly as it came; nil for an image made here and never pushed.
+    /// The manifest that an image was pulled or last pushed with, exactly as it came; nil for an image made here and
+    /// never pushed.
     public func manifest(of id: Digest) throws(DrydockError) -> (bytes: [UInt8], mediaType: MediaType)? {
-        throw notReady
+        try read { database in
+            let sql = "SELECT manifest, manifest_type FROM images WHERE id = ? AND manifest IS NOT NULL"
+            guard let row = try Row.fetchOne(database, sql: sql, arguments: [id.description]) else { return nil }
+            return (Array(row[0] as Data), MediaType(rawValue: row[1]))
+        }
     }
 
     /// The layers of an image, base first.
-    public func layers(of id: Digest) throws(DrydockError) -> [LayerRecord] { throw notReady }
+    /// - Throws: code `.notFound`.
+    public func layers(of id: Digest) throws(DrydockError) -> [LayerRecord] {
+        guard let image = try image(id: id) else { throw DrydockError(.notFound, "No such image: \(id)") }
+        guard let top = image.chain.last else { return [] }
+        return try layers(chain: top)
+    }
+
+    /// A layer and all below it, base first.
+    /// - Throws: code `.corrupt` where one is missing.
+    public func layers(chain: Digest) throws(DrydockError) -> [LayerRecord] {
+        try read { database in
+            var layers: [LayerRecord] = []
+            var next: Digest? = chain
+            while let wanted = next {
+                guard let layer = try database.layer(wanted, self) else {
+                    throw DrydockError(
+                        .corrupt, "layer \(wanted) is missing", remedy: "Remove the image and pull it again.")
+                }
+                layers.append(layer)
+                next = layer.parent
+            }
+            return layers.reversed()
+        }
+    }
 
     /// The unpacked directories of a layer and all below it, top first: overlay's `lowerdir`.
     /// - Throws: code `.corrupt` where one is missing.
-    public func layerMounts(chain: Digest) throws(DrydockError) -> [FilePath] { throw notReady }
+    public func layerMounts(chain: Digest) throws(DrydockError) -> [FilePath] {
+        try layers(chain: chain).reversed().map(\.directory)
+    }
 
     /// The unpacked directories of an image, top first: overlay's `lowerdir`.
-    public func layerMounts(for image: Digest) throws(DrydockError) -> [FilePath] { throw notReady }
-
-    /// Points a tag or a digest reference to an image; the tag is taken away from the image that had it.
-    public func tag(_ id: Digest, as reference: Reference) throws(DrydockError) { throw notReady }
-
-    /// Remembers what a push or a pull of an image gave: its manifest, and the digest reference.
-    public func record(
-        manifest: [UInt8], mediaType: MediaType, reference: Reference, for id: Digest
-    ) throws(DrydockError) { throw notReady }
-
-    /// Removes an image or one of its names, by Docker's rules.
-    /// - Parameters:
-    ///   - name: a reference, an ID or the beginning of one.
-    ///   - force: `-f`
-    ///   - prune: whether parents that nothing else needs go too (false: `--no-prune`).
-    ///   - isRunning: whether a container runs.
-    /// - Throws: code `.notFound`, or `.conflict` with Docker's words.
-    public func removeImage(
-        _ name: String, force: Bool = false, prune: Bool = true, isRunning: (ContainerRecord) -> Bool
-    ) throws(DrydockError) -> Removal { throw notReady }
-
-    /// Removes images that nothing uses.
-    /// - Parameters:
-    ///   - all: also those with tags (`-a`), not only the dangling ones.
-    ///   - matching: further filters (`until`, `label`).
-    public func pruneImages(
-        all: Bool, matching: (ImageRecord) -> Bool = { _ in true }
-    ) throws(DrydockError) -> Removal { throw notReady }
-}
-
-// MARK: Layers as blobs
-
-extension ImageStore {
-    /// The descriptor of the blob that a layer was pulled as, or was once written as for a push; nil where there is none.
-    public func blob(of diffID: Digest) throws(DrydockError) -> Descriptor? { throw notReady }
-
-    /// The same, and where there is none the layer is compressed now, and kept. Moves data: call it on a thread that
-    /// may block.
-    public func makeBlob(of layer: LayerRecord, trace: Span = .none) throws(DrydockError) -> Descriptor {
-        throw notReady
+    public func layerMounts(for image: Digest) throws(DrydockError) -> [FilePath] {
+        try layers(of: image).reversed().map(\.directory)
     }
 }
 
-// MARK: Containers
-
-extension ImageStore {
-    /// Adds a container.
-    /// - Throws: code `.conflict` with Docker's words where the name is taken; `reason` is nil and the id of the other
-    ///   container is in the message. Code `.notFound` where the image has gone.
-    public func add(_ container: ContainerRecord) throws(DrydockError) { throw notReady }
-
-    /// Finds a container by ID, name (with or without `/`) or the beginning of its ID.
-    /// - Throws: code `.notFound` (`No such container: x`), `.invalidArgument` where a prefix fits several.
-    public func container(_ name: String) throws(DrydockError) -> ContainerRecord { throw notReady }
-
-    /// All containers, newest first.
-    public func containers() throws(DrydockError) -> [ContainerRecord] { throw notReady }
-
-    /// Changes a container in one transaction; `change` sees the present record. A new name may conflict, as in `add`.
-    /// - Throws: code `.notFound` where it has gone.
-    @discardableResult
-    public func update(
-        container id: String, _ change: (inout ContainerRecord) -> Void
-    ) throws(DrydockError) -> ContainerRecord { throw notReady }
-
-    /// Removes a container's record; whether there was one. Its directory is the engine's.
-    @discardableResult
-    public func remove(container id: String) throws(DrydockError) -> Bool { throw notReady }
-}
-
-// MARK: Adding
-
-extension ImageStore {
-    /// Begins to add layers or images. What is added or found through the lease is safe from garbage collection until
-    /// it ends; a lease whose process dies ends by itself.
-    public func beginLease() throws(DrydockError) -> Lease { throw notReady }
-
-    /// Removes layers, blobs and temporary files that nothing refers to. Other processes may go on working.
-    @discardableResult
-    public func collectGarbage() throws(DrydockError) -> Removal { throw notReady }
-}
-
-/// A piece of work that adds to the store: a pull, a commit, a load. It must be ended.
-public final class Lease: Sendable {
-    init() {}
-
-    /// Whether a layer is there, unpacked. If it is, it stays until the lease ends.
-    public func hasLayer(_ chainID: Digest) throws(DrydockError) -> Bool { throw notReady }
-
-    /// Begins to take in a layer that comes as a blob.
-    /// - Parameters:
-    ///   - blob: what the manifest says about it; digest and size are verified.
-    ///   - diffID: what the configuration says about it; verified.
-    ///   - parent: the chain ID of the layers below; nil for the base. They need not be there yet.
-    public func ingest(
-        _ blob: Descriptor, diffID: Digest, parent: Digest?, trace: Span = .none
-    ) throws(DrydockError) -> LayerIngest { throw notReady }
-
-    /// Makes a layer of an overlay upper directory. Moves data: call it on a thread that may block.
-    /// - Returns: the layer; nil is never returned, an unchanged directory gives an empty layer.
-    public func commit(upper: FilePath, parent: Digest?, trace: Span = .none) throws(DrydockError) -> LayerRecord {
-        throw notReady
+extension Database {
+    func children(of id: Digest) throws -> [Digest] {
+        try String.fetchAll(
+            self, sql: "SELECT id FROM images WHERE parent = ? ORDER BY number", arguments: [id.description]
+        ).map { try Digest($0) }
     }
 
-    /// Makes a layer of entries (course images, `import`).
-    public func commit(
-        entries: [LayerEntry], parent: Digest?, trace: Span = .none
-    ) throws(DrydockError) -> LayerRecord { throw notReady }
-
-    /// Registers an image in one transaction: it and its names are there after a kill, or nothing is.
-    /// - Throws: code `.corrupt` where the configuration is malformed or names a layer that is not there.
-    @discardableResult
-    public func register(_ image: NewImage) throws(DrydockError) -> ImageRecord { throw notReady }
-
-    /// Ends the work. What was not registered is collected.
-    public func end() {}
-}
-
-/// A layer that is being taken in: its bytes go to the blob store and are unpacked at the same time.
-/// It must be committed or cancelled.
-public final class LayerIngest: Sendable {
-    init() {}
-
-    /// Takes the next bytes, as they come. Suspends while too many bytes wait to be unpacked, and never blocks its
-    /// thread.
-    /// - Throws: what made the work fail, as soon as that is known.
-    public func send(_ bytes: [UInt8]) async throws(DrydockError) {}
-
-    /// The same for a caller that may block.
-    public func write(_ bytes: UnsafeRawBufferPointer) throws(DrydockError) {}
-
-    /// Says that all bytes have been given; waits until they are unpacked, verifies size, digest and diff ID, and
-    /// puts blob and layer in their places.
-    /// - Throws: code `.corrupt` where anything differs from what was promised; nothing is then kept.
-    public func commit() async throws(DrydockError) -> LayerRecord { throw notReady }
-
-    /// The same for a caller that may block.
-    public func commitBlocking() throws(DrydockError) -> LayerRecord { throw notReady }
-
-    /// Gives up; nothing is kept. Nothing happens after a commit.
-    public func cancel() {}
+    func layer(_ chain: Digest, _ store: ImageStore) throws -> LayerRecord? {
+        let sql = "SELECT diff, parent, size FROM layers WHERE chain = ?"
+        guard let row = try Row.fetchOne(self, sql: sql, arguments: [chain.description]) else { return nil }
+        return LayerRecord(
+            chainID: chain, diffID: try Digest(row[0] as String),
+            parent: try (row[1] as String?).map { try Digest($0) }, size: row[2], directory: store.directory(chain))
+    }
 }

@@ -20,7 +20,12 @@ public struct ImageRecord: Sendable, Hashable {
     /// When a tag last came to point to it: seconds since 1970.
     public var lastTagged: Int64
     /// The chain IDs of its layers, base first.
-    public var chain: [Digest]
+    public var chain: [Digest] {
+        chainText.split(separator: " ").compactMap { Digest(algorithm: .sha256, hex: $0) }
+    }
+
+    /// The chain IDs as the database has them: lists of thousands of images do not parse them.
+    let chainText: String
 
     /// Whether no tag points to it.
     public var isDangling: Bool { tags.isEmpty }

@@ -1,0 +1,107 @@
+public import Diagnostics
+internal import GRDB
+internal import OCI
+
+extension ImageStore {
+    /// Adds a container.
+    /// - Throws: code `.conflict` with Docker's words where the name is taken; code `.notFound` where the image's layers
+    ///   have gone.
+    public func add(_ container: ContainerRecord) throws(DrydockError) {
+        try write { database in
+            try database.checkFree(name: container.name, for: container.id)
+            if let chain = container.chain {
+                guard try database.layer(chain, self) != nil else {
+                    throw DrydockError(.notFound, "No such image: \(container.image?.description ?? chain.description)")
+                }
+            }
+            try database.execute(
+                sql: "INSERT INTO containers (\(ContainerRecord.columns)) VALUES (?, ?, ?, ?, ?, ?)",
+                arguments: [
+                    container.id, container.name, container.image?.description, container.chain?.description,
+                    container.created, container.document,
+                ])
+        }
+    }
+
+    /// Finds a container by ID, name (with or without `/`) or the beginning of its ID.
+    /// - Throws: code `.notFound` (`No such container: x`), `.invalidArgument` where a prefix fits several.
+    public func container(_ name: String) throws(DrydockError) -> ContainerRecord {
+        try read { database in
+            let plain = name.hasPrefix("/") ? String(name.dropFirst()) : name
+            let exact =
+                "SELECT \(ContainerRecord.columns) FROM containers WHERE id = ? OR name = ? ORDER BY id = ? DESC"
+            if let row = try Row.fetchOne(database, sql: exact, arguments: [name, plain, name]) {
+                return try ContainerRecord(row)
+            }
+            let isHex = name.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+            let sql = "SELECT \(ContainerRecord.columns) FROM containers WHERE id >= ? AND id < ? LIMIT 2"
+            let rows =
+                isHex && !name.isEmpty ? try Row.fetchAll(database, sql: sql, arguments: [name, name + "g"]) : []
+            if rows.count > 1 {
+                throw DrydockError(.invalidArgument, "Multiple IDs found with provided prefix: \(name)")
+            }
+            guard let row = rows.first else {
+                throw DrydockError(
+                    .notFound, "No such container: \(name)", remedy: "docker container ls -a shows all containers.")
+            }
+            return try ContainerRecord(row)
+        }
+    }
+
+    /// All containers, newest first.
+    public func containers() throws(DrydockError) -> [ContainerRecord] {
+        try read { database in
+            try Row.fetchAll(
+                database, sql: "SELECT \(ContainerRecord.columns) FROM containers ORDER BY created DESC, id"
+            ).map { try ContainerRecord($0) }
+        }
+    }
+
+    /// Changes a container in one transaction; `change` sees the present record. A new name may conflict, as in `add`;
+    /// the ID stays whatever `change` does.
+    /// - Throws: code `.notFound` where it has gone, `.conflict`.
+    @discardableResult
+    public func update(
+        container id: String, _ change: (inout ContainerRecord) -> Void
+    ) throws(DrydockError) -> ContainerRecord {
+        try write { database in
+            let sql = "SELECT \(ContainerRecord.columns) FROM containers WHERE id = ?"
+            guard let row = try Row.fetchOne(database, sql: sql, arguments: [id]) else {
+                throw DrydockError(.notFound, "No such container: \(id)")
+            }
+            let before = try ContainerRecord(row)
+            var after = before
+            change(&after)
+            after.id = id
+            if after == before { return after }
+            if after.name != before.name { try database.checkFree(name: after.name, for: id) }
+            try database.execute(
+                sql: "UPDATE containers SET name = ?, image = ?, chain = ?, created = ?, document = ? WHERE id = ?",
+                arguments: [
+                    after.name, after.image?.description, after.chain?.description, after.created, after.document, id,
+                ])
+            return after
+        }
+    }
+
+    /// Removes a container's record; whether there was one. Its directory is the engine's.
+    @discardableResult
+    public func remove(container id: String) throws(DrydockError) -> Bool {
+        try write { database in
+            try database.execute(sql: "DELETE FROM containers WHERE id = ?", arguments: [id])
+            return database.changesCount > 0
+        }
+    }
+}
+
+extension Database {
+    fileprivate func checkFree(name: String, for id: String) throws {
+        let sql = "SELECT id FROM containers WHERE name = ? AND id <> ?"
+        guard let other = try String.fetchOne(self, sql: sql, arguments: [name, id]) else { return }
+        throw DrydockError(
+            .conflict,
+            "Conflict. The container name \"/\(name)\" is already in use by container \"\(other)\". "
+                + "You have to remove (or rename) that container to be able to reuse that name.",
+            remedy: "docker container rm \(name), or choose another --name.")
+    }
+}

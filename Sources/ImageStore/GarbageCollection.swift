@@ -1,0 +1,127 @@
+public import Diagnostics
+internal import Foundation
+internal import GRDB
+internal import Layers
+internal import Linux
+internal import OCI
+internal import SystemPackage
+
+extension ImageStore {
+    /// Removes layers, blobs and temporary files that nothing refers to. Other processes may go on working.
+    @discardableResult
+    public func collectGarbage() throws(DrydockError) -> Removal {
+        try recover()
+        var removal = Removal()
+        let trash = try write { database in
+            var trash: [FilePath] = []
+            for layer in try database.unusedLayers() {
+                if let path = try database.discard(layer.chain, self) { trash.append(path) }
+                removal.items.append(.deleted(layer.chain))
+                removal.reclaimed += layer.size
+            }
+            try database.discardBlobs(self)
+            trash += try self.discardStrays(database)
+            return trash
+        }
+        for path in trash { try LayerApplier.remove(path) }
+        return removal
+    }
+
+    /// Ends the leases of processes that have died, and removes what they left in `tmp/`.
+    func recover() throws(DrydockError) {
+        try blobs.recover()
+        var dead: [String] = []
+        for name in try Files.names(in: temporary) {
+            let path = temporary.appending(name)
+            if name.hasPrefix("trash-") {
+                try LayerApplier.remove(path)
+            } else if name.hasPrefix("lease-") {
+                // The lock file comes first and goes last: where there is none, the lease is just being made or removed.
+                let lockPath = path.appending("lock")
+                guard Files.exists(lockPath), let lock = try FileLock.ifFree(lockPath) else { continue }
+                dead.append(name)
+                try removeLease(name)
+                lock.unlock()
+            }
+        }
+        let known = try read { try String.fetchAll($0, sql: "SELECT id FROM leases") }
+        let orphaned = known.filter { !Files.exists(temporary.appending($0)) } + dead.filter { known.contains($0) }
+        guard !orphaned.isEmpty else { return }
+        try write { database in
+            for lease in orphaned { try database.endLease(lease) }
+        }
+    }
+
+    func removeLease(_ name: String) throws(DrydockError) {
+        let trash = temporary.appending("trash-\(UInt64.random(in: 0 ... .max))")
+        do throws(Errno) {
+            try FileAt.rename(
+                FileAt.workingDirectory, temporary.appending(name).string, FileAt.workingDirectory, trash.string)
+        } catch {
+            if error == .noSuchFileOrDirectory { return }
+            throw DrydockError.system("remove \(name)", errno: error.rawValue)
+        }
+        try LayerApplier.remove(trash)
+    }
+
+    /// Directories and blobs without a row: what a kill between the file system and the database has left.
+    /// They are moved away inside a transaction, so that nobody is just adding them.
+    private func discardStrays(_ database: Database) throws -> [FilePath] {
+        var trash: [FilePath] = []
+        let chains = Set(try String.fetchAll(database, sql: "SELECT chain FROM layers"))
+        for name in try Files.names(in: root.appending("layers")) where !chains.contains("sha256:\(name)") {
+            if let path = try discard(root.appending("layers").appending(name)) { trash.append(path) }
+        }
+        let known = Set(try String.fetchAll(database, sql: "SELECT digest FROM layer_blobs"))
+        for digest in try blobs.all() where !known.contains(digest.description) { try blobs.delete(digest) }
+        return trash
+    }
+
+    /// Moves something to where it will be removed; nil where it is not there.
+    func discard(_ path: FilePath) throws(DrydockError) -> FilePath? {
+        let trash = temporary.appending("trash-\(UInt64.random(in: 0 ... .max))")
+        do throws(Errno) {
+            try FileAt.rename(FileAt.workingDirectory, path.string, FileAt.workingDirectory, trash.string)
+        } catch {
+            if error == .noSuchFileOrDirectory { return nil }
+            throw DrydockError.system("remove \(path)", errno: error.rawValue)
+        }
+        return trash
+    }
+}
+
+extension Database {
+    /// The layers that no image, container or lease needs, in no particular order.
+    func unusedLayers() throws -> [(chain: Digest, size: Int64)] {
+        let sql = """
+            WITH RECURSIVE live(chain) AS (
+                SELECT top FROM images WHERE top IS NOT NULL
+                UNION SELECT chain FROM containers WHERE chain IS NOT NULL
+                UNION SELECT chain FROM lease_layers
+                UNION SELECT layers.parent FROM layers JOIN live USING (chain) WHERE layers.parent IS NOT NULL)
+            SELECT chain, size FROM layers WHERE chain NOT IN (SELECT chain FROM live)
+            """
+        return try Row.fetchAll(self, sql: sql).map { (try Digest($0[0] as String), $0[1]) }
+    }
+
+    /// Removes a layer's row, and moves its directory to where it will be removed.
+    func discard(_ chain: Digest, _ store: ImageStore) throws -> FilePath? {
+        try execute(sql: "DELETE FROM layers WHERE chain = ?", arguments: [chain.description])
+        return try store.discard(store.directory(chain).removingLastComponent())
+    }
+
+    /// Removes the blobs of layers that are not there any more.
+    func discardBlobs(_ store: ImageStore) throws {
+        let unused = try String.fetchAll(
+            self, sql: "SELECT digest FROM layer_blobs WHERE diff NOT IN (SELECT diff FROM layers)")
+        for text in unused {
+            try execute(sql: "DELETE FROM layer_blobs WHERE digest = ?", arguments: [text])
+            try store.blobs.delete(try Digest(text))
+        }
+    }
+
+    func endLease(_ id: String) throws {
+        try execute(sql: "DELETE FROM lease_layers WHERE lease = ?", arguments: [id])
+        try execute(sql: "DELETE FROM leases WHERE id = ?", arguments: [id])
+    }
+}

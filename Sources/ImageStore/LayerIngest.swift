@@ -1,0 +1,149 @@
+public import Diagnostics
+internal import Layers
+internal import Linux
+internal import OCI
+internal import Synchronization
+internal import SystemPackage
+
+/// A layer that is being taken in: its bytes go to the blob store and are unpacked at the same time.
+/// It must be committed or cancelled.
+public final class LayerIngest: Sendable {
+    private enum Phase {
+        case open, settled
+    }
+
+    private let lease: Lease
+    private let descriptor: Descriptor
+    private let diffID: Digest
+    private let parent: Digest?
+    private let span: Span
+    private let feeder = ByteFeeder()
+    private let place: FilePath
+    private let applier: LayerApplier
+    private let writer: BlobWriter
+    private let thread: WorkerThread
+    private let phase = Mutex(Phase.open)
+
+    init(
+        _ lease: Lease, _ descriptor: Descriptor, diffID: Digest, parent: Digest?, _ trace: Span
+    ) throws(DrydockError) {
+        self.lease = lease
+        self.descriptor = descriptor
+        self.diffID = diffID
+        self.parent = parent
+        span = trace.begin(
+            "layer.unpack", TraceFact("digest", .digest(descriptor.digest.description)),
+            TraceFact("size", .bytes(descriptor.size)))
+        place = lease.newPath("layer")
+        let directory = place.appending("diff")
+        try Files.makeDirectories(directory, mode: 0o755)
+        var options = lease.unsynced
+        if let parent { options.lower = (try? lease.store.layerMounts(chain: parent)) ?? [] }
+        let applier = try LayerApplier(into: directory, options: options)
+        // The applier computes the SHA-256 of the compressed bytes; the blob need not do it again.
+        let algorithm = descriptor.digest.algorithm
+        let writer = try BlobWriter(
+            lease.store.blobs, lease.newPath("blob"), algorithm == .sha256 ? nil : Digester(algorithm))
+        self.applier = applier
+        self.writer = writer
+        let (feeder, span, size) = (feeder, span, descriptor.size)
+        thread = try WorkerThread {
+            do throws(DrydockError) {
+                var count: Int64 = 0
+                while let chunk = try feeder.next() {
+                    count += Int64(chunk.count)
+                    guard count <= size else {
+                        throw DrydockError(
+                            .corrupt, "layer has more than the \(size) bytes that its manifest promises",
+                            remedy: "Fetch it again.")
+                    }
+                    try writer.write(chunk)
+                    try applier.write(chunk)
+                    span.progress(count, of: size)
+                }
+            } catch {
+                feeder.fail(error)
+            }
+        }
+    }
+
+    deinit { cancel() }
+
+    /// Takes the next bytes, as they come. Suspends while too many bytes wait to be unpacked, and never blocks its
+    /// thread.
+    /// - Throws: what made the work fail, as soon as that is known.
+    public func send(_ bytes: [UInt8]) async throws(DrydockError) { try await feeder.send(bytes) }
+
+    /// The same for a caller that may block.
+    public func write(_ bytes: UnsafeRawBufferPointer) throws(DrydockError) { try feeder.write(bytes) }
+
+    /// Says that all bytes have been given; waits until they are unpacked, verifies size, digest and diff ID, and
+    /// puts blob and layer in their places.
+    /// - Throws: code `.corrupt` where anything differs from what was promised; nothing is then kept.
+    public func commit() async throws(DrydockError) -> LayerRecord {
+        try await WorkerThread.run { () throws(DrydockError) in try self.commitBlocking() }
+    }
+
+    /// The same for a caller that may block.
+    public func commitBlocking() throws(DrydockError) -> LayerRecord {
+        guard settle() else { throw DrydockError(.cancelled, "the layer was given up") }
+        do throws(DrydockError) {
+            feeder.close()
+            thread.join()
+            // Says why the thread ended early, if it did.
+            while try feeder.next() != nil {}
+            let applied = try applier.finish()
+            try verify(applied)
+            let layer = try lease.install(
+                place, diffID: diffID, parent: parent, size: applied.fileBytes, blob: (writer, descriptor))
+            span.end(
+                TraceFact("diff-id", .digest(diffID.description)), TraceFact("unpacked", .bytes(applied.fileBytes)),
+                TraceFact("entries", .count(applied.entries)))
+            return layer
+        } catch {
+            discard(error)
+            throw error
+        }
+    }
+
+    private func verify(_ applied: AppliedLayer) throws(DrydockError) {
+        func corrupt(_ what: String, _ found: String, _ wanted: String) -> DrydockError {
+            DrydockError(
+                .corrupt, "layer \(descriptor.digest.short): \(what) is \(found) instead of \(wanted)",
+                reason: "the bytes are not those that the manifest names", remedy: "Pull the image again.")
+        }
+        guard applied.compressedSize == descriptor.size else {
+            throw corrupt("the size", "\(applied.compressedSize)", "\(descriptor.size)")
+        }
+        if descriptor.digest.algorithm == .sha256 {
+            guard applied.digest == descriptor.digest else {
+                throw corrupt("the digest", "\(applied.digest)", "\(descriptor.digest)")
+            }
+        } else {
+            _ = try writer.verify(descriptor.digest, descriptor.size)
+        }
+        guard applied.diffID == diffID else { throw corrupt("the diff ID", "\(applied.diffID)", "\(diffID)") }
+    }
+
+    /// Gives up; nothing is kept. Nothing happens after a commit.
+    public func cancel() {
+        guard settle() else { return }
+        discard(DrydockError(.cancelled, "the layer was given up"))
+    }
+
+    private func settle() -> Bool {
+        phase.withLock { phase in
+            defer { phase = .settled }
+            return phase == .open
+        }
+    }
+
+    private func discard(_ error: DrydockError) {
+        feeder.fail(error)
+        applier.cancel()
+        thread.join()
+        writer.cancel()
+        try? LayerApplier.remove(place)
+        span.fail(error)
+    }
+}

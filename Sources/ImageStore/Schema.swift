@@ -1,0 +1,97 @@
+internal import Diagnostics
+internal import Foundation
+internal import GRDB
+internal import Linux
+internal import SystemPackage
+
+/// The tables of `store.sqlite`.
+enum Schema {
+    /// `PRAGMA user_version` of a database that has all the migrations below.
+    static let version = 1
+
+    static func open(_ root: FilePath) throws(DrydockError) -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.journalMode = .wal
+        configuration.busyMode = .timeout(20)
+        configuration.foreignKeysEnabled = false
+        configuration.label = "drydock.store"
+        let path = root.appending("store.sqlite").string
+        do {
+            let queue = try DatabaseQueue(path: path, configuration: configuration)
+            let found = try queue.read { try Int.fetchOne($0, sql: "PRAGMA user_version") } ?? 0
+            if found == version { return queue }
+            guard found < version else {
+                throw DrydockError(
+                    .unsupported, "cannot open \(path)", reason: "a newer Drydock has made it",
+                    remedy: "Install the newer Drydock again, or choose another DRYDOCK_HOME.")
+            }
+            let lock = try FileLock(root.appending("migration.lock"))
+            defer { lock.unlock() }
+            try migrator.migrate(queue)
+            try queue.write { try $0.execute(sql: "PRAGMA user_version = \(version)") }
+            return queue
+        } catch {
+            throw DrydockError(database: error)
+        }
+    }
+
+    /// Migrations are named and never edited.
+    private static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1: images, layers, leases, containers") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE layers (
+                        chain TEXT PRIMARY KEY, diff TEXT NOT NULL, parent TEXT, size INTEGER NOT NULL,
+                        durable INTEGER NOT NULL) WITHOUT ROWID;
+                    CREATE INDEX layers_diff ON layers (diff);
+                    CREATE TABLE layer_blobs (
+                        digest TEXT PRIMARY KEY, diff TEXT NOT NULL, size INTEGER NOT NULL, type TEXT NOT NULL
+                        ) WITHOUT ROWID;
+                    CREATE INDEX layer_blobs_diff ON layer_blobs (diff);
+                    CREATE TABLE images (
+                        number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, parent TEXT, created TEXT,
+                        size INTEGER NOT NULL, labels TEXT NOT NULL, chain TEXT NOT NULL, top TEXT,
+                        tagged INTEGER NOT NULL, config BLOB NOT NULL, manifest BLOB, manifest_type TEXT);
+                    CREATE INDEX images_parent ON images (parent);
+                    CREATE TABLE names (
+                        name TEXT PRIMARY KEY, repository TEXT NOT NULL, image TEXT NOT NULL) WITHOUT ROWID;
+                    CREATE INDEX names_image ON names (image);
+                    CREATE TABLE containers (
+                        id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, image TEXT, chain TEXT,
+                        created INTEGER NOT NULL, document TEXT NOT NULL) WITHOUT ROWID;
+                    CREATE INDEX containers_image ON containers (image);
+                    CREATE TABLE leases (id TEXT PRIMARY KEY) WITHOUT ROWID;
+                    CREATE TABLE lease_layers (
+                        lease TEXT NOT NULL, chain TEXT NOT NULL, PRIMARY KEY (lease, chain)) WITHOUT ROWID;
+                    """)
+        }
+        return migrator
+    }
+}
+
+extension DrydockError {
+    /// The error for one that GRDB threw, or the error itself where it is one of ours.
+    init(database error: any Error) {
+        if let error = error as? DrydockError {
+            self = error
+            return
+        }
+        guard let error = error as? DatabaseError else {
+            self.init(.internal, "store: \(error)")
+            return
+        }
+        switch error.resultCode {
+        case .SQLITE_FULL:
+            self.init(
+                .exhausted, "store.sqlite: no space left on device", remedy: "Free some space, then try again.")
+        case .SQLITE_BUSY:
+            self.init(.unavailable, "store.sqlite is locked by another process", remedy: "Try again.")
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB:
+            self.init(
+                .corrupt, "store.sqlite is damaged", reason: error.message,
+                remedy: "Move the store directory away; images can be pulled again.")
+        default: self.init(.system, "store.sqlite: \(error.message ?? "error")", reason: error.sql)
+        }
+    }
+}
