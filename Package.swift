@@ -103,7 +103,7 @@ let package = Package(
         tests("OCI", ["Diagnostics"]),
         tests("Linux", ["Diagnostics", systemPackage]),
         tests("Layers", ["Linux", "OCI", "Diagnostics", systemPackage]),
-        tests("ImageStore", ["Layers", "OCI", "Diagnostics", systemPackage]),
+        tests("ImageStore", ["Layers", "Linux", "OCI", "Diagnostics", systemPackage]),
         tests("RegistryClient", ["OCI", "Diagnostics", nioCore, nioPosix, nioHTTP1, systemPackage]),
         tests(
             "Hub",

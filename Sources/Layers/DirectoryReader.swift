@@ -28,12 +28,19 @@ func sortedNames(_ directory: Int32) throws(Errno) -> [[CChar]] {
 }
 
 /// Removes a name and, where it is a directory, everything below; links are not followed and nothing outside is
-/// touched. Nothing happens where there is nothing.
+/// touched. Nothing happens where there is nothing; another process may be removing the same.
 func removeTree(_ parent: Int32, _ name: [CChar]) throws(Errno) {
+    do {
+        try removeExisting(parent, name)
+    } catch {
+        if error != .noSuchFileOrDirectory { throw error }
+    }
+}
+
+private func removeExisting(_ parent: Int32, _ name: [CChar]) throws(Errno) {
     do {
         return try FileAt.unlink(parent, name)
     } catch {
-        if error == .noSuchFileOrDirectory { return }
         guard error == .isDirectory || error == .permissionDenied || error == .notPermitted else { throw error }
     }
     let fd: Int32

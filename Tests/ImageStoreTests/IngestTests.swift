@@ -2,6 +2,7 @@ import Diagnostics
 import Glibc
 import ImageStore
 import Layers
+import Linux
 import OCI
 import SystemPackage
 import Testing
