@@ -78,6 +78,12 @@ struct MessageTests {
                 "invalid argument \"foo\" for \"-f, --filter\" flag: bad format of filter (expected name=value)\n\n"
                     + "Usage:  docker ps [OPTIONS]\n\nRun 'docker ps --help' for more information\n", 125
             ),
+            (
+                "run -e =x alpine",
+                "invalid argument \"=x\" for \"-e, --env\" flag: invalid environment variable: =x\n\n"
+                    + "Usage:  docker run [OPTIONS] IMAGE [COMMAND] [ARG...]\n\n"
+                    + "Run 'docker run --help' for more information\n", 125
+            ),
             ("help foo", "unknown help topic: foo\n", 1),
         ] as [(String, String, Int32)])
     func wrongUsage(line: String, message: String, status: Int32) async {

@@ -47,7 +47,7 @@ struct TemplateTests {
             ("{{.ID", ":1: unclosed action"), ("{{foo}}", ":1: function \"foo\" not defined"),
             ("{{if .On}}x", ":1: unexpected EOF"), ("{{end}}", ":1: unexpected {{end}}"),
             ("{{.Foo}}", ":1:2: executing \"\" at <.Foo>: map has no entry for key \"Foo\""),
-            ("{{.State.Foo}}", ":1:2: executing \"\" at <.State.Foo>: map has no entry for key \"Foo\""),
+            ("{{.State.Foo}}", ":1:8: executing \"\" at <.State.Foo>: map has no entry for key \"Foo\""),
         ])
     func mistakes(source: String, message: String) {
         #expect(throws: TemplateError(message: message)) {

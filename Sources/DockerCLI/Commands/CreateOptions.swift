@@ -22,7 +22,7 @@ struct CreateOptions {
         request.labels = try labels()
         request.tty = invocation.bool("tty")
         request.openStdin = invocation.bool("interactive")
-        request.attach = try attachments()
+        request.attach = attachments()
         request.autoRemove = invocation.bool("rm")
         request.publishAll = invocation.bool("publish-all")
         request.network = invocation.string("network") ?? "default"
@@ -60,11 +60,8 @@ struct CreateOptions {
         return request
     }
 
-    private func attachments() throws(Failure) -> Set<String> {
+    private func attachments() -> Set<String> {
         let asked = invocation.list("attach").map { $0.lowercased() }
-        for stream in asked where !["stdin", "stdout", "stderr"].contains(stream) {
-            throw .message("valid streams are STDIN, STDOUT and STDERR")
-        }
         if !asked.isEmpty { return Set(asked) }
         return invocation.bool("interactive") ? ["stdin", "stdout", "stderr"] : ["stdout", "stderr"]
     }
@@ -89,7 +86,6 @@ struct CreateOptions {
             }
         }
         for entry in invocation.list("env") {
-            if entry.isEmpty || entry.hasPrefix("=") { throw .message("invalid environment variable: \(entry)") }
             if let resolved = resolved(entry, context) { result.append(resolved) }
         }
         return result
@@ -181,10 +177,15 @@ enum MountSpecification {
         case tmpfs(String)
     }
 
+    /// Docker's client passes these on, and its daemon refuses them.
+    private static func refused(_ message: String) -> Failure {
+        .daemon(DrydockError(.invalidArgument, message))
+    }
+
     /// `-v [SOURCE:]TARGET[:OPTIONS]`
     static func volume(_ text: String, _ context: CommandContext) throws(Failure) -> CreateRequest.Mount {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
-        func wrong() -> Failure { .message("invalid volume specification: '\(text)'") }
+        func wrong() -> Failure { refused("invalid volume specification: '\(text)'") }
         guard (1...3).contains(parts.count), !parts.contains("") else { throw wrong() }
         if parts.count == 1 {
             try checkTarget(parts[0], text)
@@ -198,20 +199,22 @@ enum MountSpecification {
             case "rw", "z", "Z", "nocopy", "private", "rprivate", "shared", "rshared", "slave", "rslave", "cached",
                 "delegated", "consistent":
                 continue
-            default: throw .message("invalid mode: \(parts[2])")
+            default: throw refused("invalid mode: \(parts[2])")
             }
         }
         return CreateRequest.Mount(source: try source(parts[0], context), target: parts[1], readOnly: readOnly)
     }
 
     private static func checkTarget(_ target: String, _ text: String) throws(Failure) {
+        let kind = text.hasPrefix("/") && target != text ? "bind" : "volume"
         guard target.hasPrefix("/") else {
-            throw .message(
-                "invalid volume specification: '\(text)': invalid mount config for type \"volume\": invalid mount path: "
+            throw refused(
+                "invalid volume specification: '\(text)': invalid mount config for type "
+                    + "\"\(kind)\": invalid mount path: "
                     + "'\(target)' mount path must be absolute")
         }
         if target == "/" {
-            throw .message("invalid volume specification: '\(text)': destination can't be '/'")
+            throw refused("invalid volume specification: '\(text)': destination can't be '/'")
         }
     }
 
@@ -219,7 +222,7 @@ enum MountSpecification {
         if text.hasPrefix("/") || text.hasPrefix(".") { return context.absolute(text) }
         let isName = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_.-".contains($0)) }
         guard isName, text.count > 1, text.first.map({ $0.isLetter || $0.isNumber }) == true else {
-            throw .message(
+            throw refused(
                 "create \(text): \"\(text)\" includes invalid characters for a local volume name, only "
                     + "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use "
                     + "absolute path")
@@ -242,22 +245,22 @@ enum MountSpecification {
             case "target", "dst", "destination": target = value ?? ""
             case "readonly", "ro": readOnly = FlagParser.truth(value ?? "true") ?? true
             default:
-                throw .message(
+                throw refused(
                     value == nil
                         ? "invalid field '\(field)' must be a key=value pair"
                         : "unexpected key '\(parts[0])' in '\(field)'")
             }
         }
-        guard !target.isEmpty else { throw .message("target is required") }
+        guard !target.isEmpty else { throw refused("target is required") }
         switch type {
         case "tmpfs": return .tmpfs(target)
         case "bind":
             guard let source else {
-                throw .message("invalid mount config for type \"bind\": field Source must not be empty")
+                throw refused("invalid mount config for type \"bind\": field Source must not be empty")
             }
             return .mount(CreateRequest.Mount(source: context.absolute(source), target: target, readOnly: readOnly))
         case "volume": return .mount(CreateRequest.Mount(source: source, target: target, readOnly: readOnly))
-        default: throw .message("mount type unknown: \"\(type)\"")
+        default: throw refused("invalid mount config for type \"\(type)\": mount type unknown")
         }
     }
 }

@@ -58,7 +58,12 @@ enum InspectCommands {
         }
         if let template {
             if documents.isEmpty { context.output.line() }
-            for document in documents { context.output.line(try fill(template, document)) }
+            for document in documents {
+                do throws(Failure) { context.output.line(try fill(template, document)) } catch {
+                    context.output.line()
+                    throw error
+                }
+            }
         } else if format != nil {
             for document in documents { context.output.line(document.compact) }
         } else {

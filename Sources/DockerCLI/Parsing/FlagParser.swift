@@ -106,6 +106,14 @@ struct FlagParser {
                 throw wrong("strconv.ParseInt: parsing \"\(value)\": invalid syntax")
             }
             given[flag.name] = [String(number)]
+        case .environment:
+            guard !value.isEmpty, !value.hasPrefix("=") else { throw wrong("invalid environment variable: \(value)") }
+            given[flag.name, default: []].append(value)
+        case .stream:
+            guard ["stdin", "stdout", "stderr"].contains(value.lowercased()) else {
+                throw wrong("valid streams are STDIN, STDOUT and STDERR")
+            }
+            given[flag.name, default: []].append(value)
         case .filter:
             guard value.contains("=") else { throw wrong("bad format of filter (expected name=value)") }
             given[flag.name, default: []].append(value)

@@ -101,7 +101,7 @@ extension CommandTable {
             "Execute a command in a running container",
             flags: [
                 Flag("detach", "d", "Detached mode: run command in the background"), Flags.detachKeys,
-                Flag("env", "e", .list, "Set environment variables"),
+                Flag("env", "e", .environment, "Set environment variables"),
                 Flag("env-file", nil, .list, "Read in a file of environment variables", names: .file),
                 Flag("interactive", "i", "Keep STDIN open even if not attached"),
                 Flag("privileged", "Give extended privileges to the command"),

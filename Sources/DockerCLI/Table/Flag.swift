@@ -12,6 +12,10 @@ struct Flag: Sendable {
         case list
         /// `name=value`, as often as wanted.
         case filter
+        /// `NAME=value` or `NAME`, as often as wanted.
+        case environment
+        /// `stdin`, `stdout` or `stderr`, as often as wanted.
+        case stream
     }
 
     /// The long name, without dashes.
@@ -66,7 +70,7 @@ struct Flag: Sendable {
         case .bool: ""
         case .string: "string"
         case .int: "int"
-        case .list: "list"
+        case .list, .environment, .stream: "list"
         case .filter: "filter"
         }
     }

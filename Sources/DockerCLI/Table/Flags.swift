@@ -37,12 +37,12 @@ enum Flags {
         [
             Flag("add-host", nil, .list, "Add a custom host-to-IP mapping (host:ip)"),
             Flag(
-                "attach", "a", .list, "Attach to STDIN, STDOUT or STDERR", values: ["stdin", "stdout", "stderr"]),
+                "attach", "a", .stream, "Attach to STDIN, STDOUT or STDERR", values: ["stdin", "stdout", "stderr"]),
             Flag("cap-add", nil, .list, "Add Linux capabilities"),
             Flag("cap-drop", nil, .list, "Drop Linux capabilities"),
             Flag("dns", nil, .list, "Set custom DNS servers"),
             Flag("entrypoint", nil, .string, "Overwrite the default ENTRYPOINT of the image"),
-            Flag("env", "e", .list, "Set environment variables"),
+            Flag("env", "e", .environment, "Set environment variables"),
             Flag("env-file", nil, .list, "Read in a file of environment variables", names: .file),
             Flag("help", "Print usage"),
             Flag("hostname", "h", .string, "Container host name"),

@@ -177,11 +177,13 @@ struct TemplateParser {
                 operand = .group(inner)
             default: throw failure("unexpected token in operand")
             }
+            // Go names the place of the first field behind the start of a chain.
+            let chain = tokens.first?.place ?? start
             while case .field(let name) = peek {
-                if case .fields(let base, let names, let place) = operand {
-                    operand = .fields(base, names + [name], place)
+                if case .fields(let base, let names, _) = operand {
+                    operand = .fields(base, names + [name], chain)
                 } else {
-                    operand = .fields(operand, [name], start)
+                    operand = .fields(operand, [name], chain)
                 }
                 advance()
             }
