@@ -122,7 +122,7 @@ let package = Package(
             ["Lessons", "DockerCLI", "Engine", "Explain", "Terminal", "OCI", "Linux", "Diagnostics", systemPackage]),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["Linux", "Runtime", "Diagnostics", systemPackage],
+            name: "IntegrationTests", dependencies: ["Hub", "Linux", "Runtime", "Diagnostics", systemPackage],
             swiftSettings: strict),
     ]
 )
