@@ -35,7 +35,9 @@ struct HubCommand: AsyncParsableCommand {
         @OptionGroup var data: DataOption
         @Option(name: .long, help: "The registry that misses are passed on to; 'none' for none.")
         var upstream: String?
-        @Flag(name: .long, help: .hidden) var onDemand = false
+        @Option(name: .long, help: "End after so many seconds without a request while no prompt is open.")
+        var idleExit: Int?
+        @Option(name: .long, help: .hidden) var readyFd: Int32?
 
         func run() async throws {
             let places = Places()
@@ -48,8 +50,9 @@ struct HubCommand: AsyncParsableCommand {
                     let home = directory.removingLastComponent()
                     settings.extraListen = "\(HubForward.address(forHome: home)):5480"
                 }
-                if onDemand { settings.idleExit = .seconds(600) }
-                let quiet = onDemand
+                settings.idleExit = idleExit.map { .seconds($0) }
+                settings.readyDescriptor = readyFd
+                let quiet = readyFd != nil
                 try await HubServer.run(
                     settings, courseImages: { PracticeHubContent(registry: $0) },
                     ready: { address in

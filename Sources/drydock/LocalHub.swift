@@ -11,7 +11,9 @@ struct LocalHub: PracticeHub {
     let data: FilePath
 
     func ensureRunning() throws(DrydockError) -> String {
-        let program = [places.executable.string, "hub", "serve", "--on-demand", "--data", data.string]
+        let program = [
+            places.executable.string, "hub", "serve", "--data", data.string, "--ready-fd", "3", "--idle-exit", "1800",
+        ]
         return try HubSupervisor.ensureRunning(data: data, program: program).url
     }
 
