@@ -15,7 +15,9 @@ public struct TraceExplanation: Sendable {
     /// The tree of everything that was done, with times, sizes and digests.
     public var document: Document {
         var blocks: [Block] = [.heading(level: 2, [.code(commandLine)])]
-        let spans = SpanRecord.tree(of: trace.events)
+        var spans = SpanRecord.tree(of: trace.events)
+        // The span of the command itself says nothing that the heading does not say.
+        if spans.count == 1, spans[0].name == "docker", !spans[0].children.isEmpty { spans = spans[0].children }
         if spans.isEmpty {
             blocks.append(
                 .paragraph([

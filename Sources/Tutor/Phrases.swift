@@ -64,7 +64,7 @@ enum Phrases {
     static func stepOf(_ number: Int, _ count: Int) -> LocalizedText {
         say("step \(number) of \(count)", "étape \(number) sur \(count)")
     }
-    static let goal = say("Goal", "But")
+    static func goal(_ text: String) -> LocalizedText { say("Goal: \(text)", "But : \(text)") }
     static let stepDone = say("Step done", "Étape réussie")
     static let cheers = [
         say("Well done!", "Bravo !"), say("That's it.", "C'est cela."), say("Exactly.", "Exactement."),

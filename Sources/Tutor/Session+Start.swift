@@ -17,19 +17,21 @@ extension Session {
     /// Makes the hub account: asks where somebody can be asked, else takes the login name and makes a password up.
     func makeAccount() {
         let proposal = AccountRules.name(from: configuration.loginName)
-        if asker.isSomebodyThere { say(Phrases.accountText) }
-        var name = asker.isSomebodyThere ? askName(proposal) : proposal
+        let isSomebodyThere = asker.isSomebodyThere
+        if isSomebodyThere { say(Phrases.accountText) }
+        var name = isSomebodyThere ? askName(proposal) : proposal
+        // The hub starts meanwhile: nothing is asked of it before the learner has answered.
+        let chosen = isSomebodyThere ? askPassword() : nil
         do throws(DrydockError) {
             try hub.wait()
             while try configuration.hub.hasAccount(name) {
-                guard asker.isSomebodyThere else {
+                guard isSomebodyThere else {
                     name += String(Int.random(in: 2...9))
                     continue
                 }
                 say(Phrases.userTaken(name))
                 name = askName(AccountRules.name(from: name + "2"))
             }
-            let chosen = asker.isSomebodyThere ? askPassword() : nil
             let password = chosen ?? AccountRules.makePassword()
             try configuration.hub.createAccount(name, password: password)
             keep("user", .string(name))
@@ -131,7 +133,7 @@ extension Session {
         console.line()
         if look.drawing == .words {
             console.line(title)
-            console.line("\(Phrases.goal[language]): \(text)")
+            console.line(Phrases.goal(text)[language])
         } else {
             console.line(
                 look.box(

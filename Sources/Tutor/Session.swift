@@ -1,6 +1,7 @@
 import Diagnostics
 import Engine
 import Explain
+import Glibc
 import Lessons
 import Linux
 import OCI
@@ -35,6 +36,7 @@ final class Session {
     private var previousDirectory: FilePath?
     private var lastTold: [String] = []
     private var cheer = 0
+    private var lastStatus: Int32 = 0
 
     /// Opens the state directory and reads the content; what cannot be read is told, and docker works all the same.
     init(
@@ -106,7 +108,8 @@ final class Session {
                 return .more(error.exitStatus)
             }
         }
-        return .more(runForShell(line, input: input))
+        lastStatus = runForShell(line, input: input)
+        return .more(lastStatus)
     }
 
     /// Says goodbye.
@@ -132,7 +135,7 @@ final class Session {
                 status = tell(try run([configuration.executable.string, "docker"] + words, input: input))
             case .shell(let line):
                 let shell = environment["SHELL"].flatMap { $0.hasPrefix("/") ? $0 : nil } ?? "/bin/sh"
-                status = tell(try run([shell, "-c", line], input: input))
+                status = tell(try run([shell, "-c", scripted(line, for: shell)], input: input))
                 if status == 127 { suggest(for: line) }
             }
         } catch {
@@ -143,15 +146,25 @@ final class Session {
         return status
     }
 
+    /// A line as it is handed to a shell: every line has a shell of its own, so one that asks for `$?` is told it.
+    private func scripted(_ line: String, for shell: String) -> String {
+        let name = shell.split(separator: "/").last ?? ""
+        guard line.contains("$?"), ["sh", "bash", "dash", "ash", "ksh", "zsh"].contains(name) else { return line }
+        return "(exit \(lastStatus))\n\(line)"
+    }
+
     /// Runs a program in the session's directory.
     func run(_ arguments: [String], input: [String] = []) throws(DrydockError) -> JobEnd {
         try runner.run(JobRequest(arguments, environment: environment, directory: directory.string), input: input)
     }
 
     private func tell(_ end: JobEnd) -> Int32 {
-        if end == .stopped {
+        switch end {
+        case .stopped:
             console.line()
             say(Phrases.stopped)
+        case .signalled(let signal) where signal == SIGINT && console.look.isTerminal: console.line()
+        default: break
         }
         return end.status
     }
