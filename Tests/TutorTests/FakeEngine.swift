@@ -11,6 +11,8 @@ final class FakeEngine: EngineOperations {
 
     private func none<Value>() throws(DrydockError) -> Value { throw DrydockError(.unsupported, "not in this test") }
 
+    private func refuse() throws(DrydockError) { throw DrydockError(.unsupported, "not in this test") }
+
     func images(all: Bool, matching filters: Filters) throws(DrydockError) -> [ImageSummary] {
         let names = Files.exists(directory) ? try Files.names(in: directory) : []
         return names.sorted().map { name in
@@ -38,7 +40,7 @@ final class FakeEngine: EngineOperations {
         throw DrydockError(.notFound, "No such container: \(name)")
     }
     func containers(all: Bool, sizes: Bool, matching filters: Filters) throws(DrydockError) -> [ContainerSummary] { [] }
-    func tag(_ source: String, as target: String) throws(DrydockError) { try none() }
+    func tag(_ source: String, as target: String) throws(DrydockError) { try refuse() }
     func removeImage(_ name: String, force: Bool, keepParents: Bool) throws(DrydockError) -> [RemovedImage] {
         try none()
     }
@@ -52,22 +54,22 @@ final class FakeEngine: EngineOperations {
     func search(_ term: String, limit: Int, matching filters: Filters) async throws(DrydockError) -> [SearchResult] {
         try none()
     }
-    func login(server: String?, username: String, password: String) async throws(DrydockError) { try none() }
+    func login(server: String?, username: String, password: String) async throws(DrydockError) { try refuse() }
     func loggedIn(server: String?) throws(DrydockError) -> String? { nil }
     func logout(server: String?) async throws(DrydockError) -> Bool { false }
     func create(_ request: CreateRequest, _ span: Span) throws(DrydockError) -> CreatedContainer { try none() }
     func start(_ name: String, attach: AttachOptions?, _ span: Span) throws(DrydockError) -> Int32? { try none() }
     func attach(_ name: String, _ options: AttachOptions) throws(DrydockError) -> Int32? { try none() }
     func exec(_ request: ExecRequest, _ span: Span) throws(DrydockError) -> Int32 { try none() }
-    func stop(_ name: String, timeout: Int?, signal: String?, _ span: Span) throws(DrydockError) { try none() }
-    func kill(_ name: String, signal: String) throws(DrydockError) { try none() }
+    func stop(_ name: String, timeout: Int?, signal: String?, _ span: Span) throws(DrydockError) { try refuse() }
+    func kill(_ name: String, signal: String) throws(DrydockError) { try refuse() }
     func wait(_ name: String) throws(DrydockError) -> Int32 { try none() }
-    func rename(_ name: String, to newName: String) throws(DrydockError) { try none() }
-    func removeContainer(_ name: String, force: Bool, volumes: Bool) throws(DrydockError) { try none() }
+    func rename(_ name: String, to newName: String) throws(DrydockError) { try refuse() }
+    func removeContainer(_ name: String, force: Bool, volumes: Bool) throws(DrydockError) { try refuse() }
     func pruneContainers(matching filters: Filters) throws(DrydockError) -> PruneReport<String> { try none() }
     func diff(_ name: String) throws(DrydockError) -> [FileChange] { try none() }
     func commit(_ request: CommitRequest, _ span: Span) throws(DrydockError) -> Digest { try none() }
-    func logs(_ request: LogRequest, _ emit: (OutputStream, [UInt8]) -> Void) throws(DrydockError) { try none() }
+    func logs(_ request: LogRequest, _ emit: (OutputStream, [UInt8]) -> Void) throws(DrydockError) { try refuse() }
     func info() throws(DrydockError) -> JSONValue { try none() }
     func version() -> JSONValue { .object([]) }
     func recover() throws(DrydockError) {}
