@@ -25,7 +25,7 @@ struct LineEditorTests {
     func editing() throws {
         let terminal = try #require(TestTerminal())
         let lines = edit(terminal, lines: 1)
-        #expect(terminal.waitFor("drydock> "))
+        #expect(terminal.waitFor("drydock> ") && terminal.waitForSingleKeys())
         terminal.type("docer ps\u{1}")
         terminal.type("\u{1B}[C\u{1B}[C\u{1B}[Ck\u{5}x\u{7F} -a\r")
         #expect(lines.result() == [.text("docker ps -a")])
@@ -35,11 +35,10 @@ struct LineEditorTests {
     func cancel() throws {
         let terminal = try #require(TestTerminal())
         let lines = edit(terminal, lines: 2)
-        #expect(terminal.waitFor("drydock> "))
-        #expect(terminal.waitForSingleKeys())
+        #expect(terminal.waitFor("drydock> ") && terminal.waitForSingleKeys())
         terminal.type("rm -rf éè\u{1B}[D\u{1B}[D\u{3}")
         #expect(terminal.waitFor("^C"))
-        #expect(terminal.waitFor("drydock> "))
+        #expect(terminal.waitFor("drydock> ") && terminal.waitForSingleKeys())
         terminal.type("ls\r")
         #expect(lines.result() == [.cancelled, .text("ls")])
     }
@@ -48,8 +47,7 @@ struct LineEditorTests {
     func end() throws {
         let terminal = try #require(TestTerminal())
         let lines = edit(terminal, lines: 1)
-        #expect(terminal.waitFor("drydock> "))
-        #expect(terminal.waitForSingleKeys())
+        #expect(terminal.waitFor("drydock> ") && terminal.waitForSingleKeys())
         terminal.type("\u{4}")
         #expect(lines.result() == [.end])
     }
@@ -61,9 +59,9 @@ struct LineEditorTests {
         file.append("docker image ls")
         let terminal = try #require(TestTerminal())
         let lines = edit(terminal, lines: 2, history: file)
-        #expect(terminal.waitFor("drydock> "))
+        #expect(terminal.waitFor("drydock> ") && terminal.waitForSingleKeys())
         terminal.type("\u{1B}[A -a\r")
-        #expect(terminal.waitFor("drydock> "))
+        #expect(terminal.waitFor("drydock> ") && terminal.waitForSingleKeys())
         terminal.type("\u{1B}[A\u{1B}[A\u{1B}[B\r")
         #expect(lines.result() == [.text("docker image ls -a"), .text("docker image ls -a")])
         #expect(file.load() == ["docker image ls", "docker image ls -a", "docker image ls -a"])
@@ -79,7 +77,7 @@ struct LineEditorTests {
             let all = ["image", "images", "info"]
             return Completion(word: word, candidates: all.filter { $0.hasPrefix(word) }.map { .init($0) })
         }
-        #expect(terminal.waitFor("drydock> "))
+        #expect(terminal.waitFor("drydock> ") && terminal.waitForSingleKeys())
         terminal.type("docker im\t")
         #expect(terminal.waitFor("age"))
         terminal.type("\t")
@@ -92,7 +90,7 @@ struct LineEditorTests {
     func multibyte() throws {
         let terminal = try #require(TestTerminal())
         let lines = edit(terminal, lines: 1)
-        #expect(terminal.waitFor("drydock> "))
+        #expect(terminal.waitFor("drydock> ") && terminal.waitForSingleKeys())
         terminal.type("été à\u{7F}où\u{1}\u{4}\r")
         #expect(lines.result() == [.text("té où")])
     }
@@ -101,7 +99,7 @@ struct LineEditorTests {
     func colouredPrompt() throws {
         let terminal = try #require(TestTerminal())
         let lines = edit(terminal, lines: 1, prompt: "\u{1B}[1mdrydock> \u{1B}[0m")
-        #expect(terminal.waitFor("drydock> "))
+        #expect(terminal.waitFor("drydock> ") && terminal.waitForSingleKeys())
         terminal.type("x\r")
         #expect(lines.result() == [.text("x")])
     }
