@@ -82,40 +82,54 @@ public struct EngineObservation: Observation {
     ///
     /// The answer comes within the observation's patience, whatever the registry does: what is late is dropped.
     public func registry(_ reference: Reference) async throws(DrydockError) -> RegistryManifest? {
-        typealias Answer = Result<RegistryManifest?, DrydockError>
+        let late = DrydockError(
+            .unavailable, "the registry \(reference.registry) does not answer", reason: "waited \(patience)",
+            remedy: "Try again with `check`.")
+        return try await Deadline.answer(within: patience, orElse: late) { [engine] () async throws(DrydockError) in
+            do throws(DrydockError) {
+                return try await engine.registryManifest(reference)
+            } catch  where error.code == .notFound {
+                return nil
+            }
+        }
+    }
+}
+
+/// Waits for an answer only so long, even where whoever is asked cannot be cancelled.
+enum Deadline {
+    /// - Throws: `late`, once the time is over.
+    static func answer<Value: Sendable>(
+        within patience: Duration, orElse late: DrydockError,
+        _ question: @escaping @Sendable () async throws(DrydockError) -> Value
+    ) async throws(DrydockError) -> Value {
+        typealias Answer = Result<Value, DrydockError>
         let answer = await withCheckedContinuation { (continuation: CheckedContinuation<Answer, Never>) in
             let race = Race(continuation)
-            let question = Task { [engine] in
+            let asking = Task {
                 do throws(DrydockError) {
-                    race.finish(.success(try await engine.registryManifest(reference)))
-                } catch  where error.code == .notFound {
-                    race.finish(.success(nil))
+                    race.finish(.success(try await question()))
                 } catch {
                     race.finish(.failure(error))
                 }
             }
-            Task { [patience] in
+            Task {
                 try? await Task.sleep(for: patience)
-                race.finish(
-                    .failure(
-                        DrydockError(
-                            .unavailable, "the registry \(reference.registry) does not answer",
-                            reason: "waited \(patience)", remedy: "Try again with `check`.")))
-                question.cancel()
+                race.finish(.failure(late))
+                asking.cancel()
             }
         }
         return try answer.get()
     }
 
     /// Resumes once, with whoever is first.
-    private final class Race: Sendable {
-        private let waiting: Mutex<CheckedContinuation<Result<RegistryManifest?, DrydockError>, Never>?>
+    private final class Race<Value: Sendable>: Sendable {
+        private let waiting: Mutex<CheckedContinuation<Result<Value, DrydockError>, Never>?>
 
-        init(_ continuation: CheckedContinuation<Result<RegistryManifest?, DrydockError>, Never>) {
+        init(_ continuation: CheckedContinuation<Result<Value, DrydockError>, Never>) {
             waiting = Mutex(continuation)
         }
 
-        func finish(_ result: Result<RegistryManifest?, DrydockError>) {
+        func finish(_ result: Result<Value, DrydockError>) {
             let continuation = waiting.withLock { waiting in
                 defer { waiting = nil }
                 return waiting

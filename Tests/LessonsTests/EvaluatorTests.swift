@@ -94,4 +94,20 @@ struct EvaluatorTests {
         for _ in 0..<5 { _ = try cached.image("alpine:3.5") }
         #expect(docker.questions.withLock { $0 } == before + 1)
     }
+
+    @Test("waits for a registry only so long, even when it cannot be cancelled")
+    func deadline() async throws {
+        let late = DrydockError(.unavailable, "late")
+        let stuck = Mutex<CheckedContinuation<Void, Never>?>(nil)
+        let begin = ContinuousClock.now
+        await #expect(throws: late) {
+            try await Deadline.answer(within: .milliseconds(50), orElse: late) { () async throws(DrydockError) in
+                await withCheckedContinuation { continuation in stuck.withLock { $0 = continuation } }
+            }
+        }
+        #expect(ContinuousClock.now - begin < .seconds(1))
+        stuck.withLock { $0 }?.resume()
+        let prompt = try await Deadline.answer(within: .seconds(5), orElse: late) { () async throws(DrydockError) in 7 }
+        #expect(prompt == 7)
+    }
 }

@@ -25,7 +25,9 @@ func write(_ text: String, to path: FilePath) throws {
 }
 
 /// An exercise with one step, from the lines of its check and more.
-func exercise(_ step: String, vars: String = "") -> (exercise: Exercise?, problems: [ContentProblem]) {
+func exercise(_ step: String, vars: String = "", solution: String = "docker ps") -> (
+    exercise: Exercise?, problems: [ContentProblem]
+) {
     let reader = ExerciseReader(file: "exercise.yaml")
     let text = """
         id: x
@@ -37,7 +39,7 @@ func exercise(_ step: String, vars: String = "") -> (exercise: Exercise?, proble
           - id: first
             goal: {en: G, fr: B}
             hints: [{en: a, fr: a}, {en: b, fr: b}]
-            solution: docker ps
+            solution: \(solution)
         \(step)
         """
     let exercise = reader.exercise(text, id: "x", directory: FilePath("/nowhere"), files: [])
