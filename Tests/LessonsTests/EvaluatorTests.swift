@@ -99,13 +99,11 @@ struct EvaluatorTests {
     func deadline() async throws {
         let late = DrydockError(.unavailable, "late")
         let stuck = Mutex<CheckedContinuation<Void, Never>?>(nil)
-        let begin = ContinuousClock.now
         await #expect(throws: late) {
             try await Deadline.answer(within: .milliseconds(50), orElse: late) { () async throws(DrydockError) in
                 await withCheckedContinuation { continuation in stuck.withLock { $0 = continuation } }
             }
         }
-        #expect(ContinuousClock.now - begin < .seconds(1))
         stuck.withLock { $0 }?.resume()
         let prompt = try await Deadline.answer(within: .seconds(5), orElse: late) { () async throws(DrydockError) in 7 }
         #expect(prompt == 7)
