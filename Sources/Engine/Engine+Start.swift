@@ -114,9 +114,11 @@ extension Engine {
         if spec.network != .none, let port = try hubPort(), !hostNetwork || port > 0 {
             spec.hub = HubForward(address: HubForward.address(forHome: home.path), hubPort: port)
         }
-        spec.cleanupCommand = [
-            "/usr/bin/env", "DRYDOCK_HOME=\(home.path)", configuration.executable.string, "system", "cleanup", id,
-        ]
+        if document.autoRemove {
+            spec.cleanupCommand = [
+                "/usr/bin/env", "DRYDOCK_HOME=\(home.path)", configuration.executable.string, "system", "cleanup", id,
+            ]
+        }
         return spec
     }
 
