@@ -104,12 +104,13 @@ let package = Package(
         tests("Linux", ["Diagnostics", systemPackage]),
         tests("Layers", ["Linux", "OCI", "Diagnostics", systemPackage]),
         tests("ImageStore", ["Layers", "Linux", "OCI", "Diagnostics", systemPackage]),
-        tests("RegistryClient", ["OCI", "Diagnostics", nioCore, nioPosix, nioHTTP1, systemPackage]),
+        tests("RegistryClient", ["OCI", "Linux", "Diagnostics", nioCore, nioPosix, nioHTTP1, systemPackage]),
         tests(
             "Hub",
             [
-                "OCI", "ImageStore", "Layers", "RegistryClient", "Diagnostics", hummingbird, hummingbirdTesting,
-                systemPackage,
+                "OCI", "ImageStore", "Layers", "Linux", "RegistryClient", "Diagnostics", hummingbird,
+                hummingbirdTesting,
+                httpTypes, nioCore, systemPackage,
             ]),
         tests("Runtime", ["Linux", "OCI", "Diagnostics", systemPackage]),
         tests("Engine", ["Linux", "OCI", "Diagnostics", systemPackage]),
@@ -122,7 +123,10 @@ let package = Package(
             ["Lessons", "DockerCLI", "Engine", "Explain", "Terminal", "OCI", "Linux", "Diagnostics", systemPackage]),
         .testTarget(name: "ArchitectureTests", swiftSettings: strict),
         .testTarget(
-            name: "IntegrationTests", dependencies: ["Hub", "Linux", "Runtime", "Diagnostics", systemPackage],
+            name: "IntegrationTests",
+            dependencies: [
+                "Linux", "Runtime", "Diagnostics", systemPackage, "Hub", "RegistryClient", "OCI", "ImageStore",
+            ],
             swiftSettings: strict),
     ]
 )

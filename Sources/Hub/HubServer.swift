@@ -28,6 +28,8 @@ public struct HubSettings: Sendable {
     public var upstreamPatience = Duration.milliseconds(1500)
     /// The hub ends after so long without a request and without a lease; nil means never.
     public var idleExit: Duration?
+    /// Whether SIGTERM and SIGINT end the hub: right for a process of its own, wrong inside another program.
+    public var endsOnSignals = false
     /// A descriptor that the address is written to, with a newline, when the hub answers; it is then closed.
     public var readyDescriptor: Int32?
 
@@ -52,7 +54,7 @@ public protocol CourseImageProvider: Sendable {
 
 /// Runs a hub in this process.
 public enum HubServer {
-    /// Serves until the task is cancelled, SIGTERM or SIGINT arrives, or the hub was idle for long enough.
+    /// Serves until the task is cancelled, a signal ends it, or the hub was idle for long enough.
     ///
     /// - Parameters:
     ///   - settings: where and what.
@@ -133,7 +135,8 @@ public enum HubServer {
             services.append(BestEffort(service: hub.application(on: extra) { _ in }))
         }
         var configuration = ServiceGroupConfiguration(
-            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: HubApplication.logger)
+            services: services, gracefulShutdownSignals: settings.endsOnSignals ? [.sigterm, .sigint] : [],
+            logger: HubApplication.logger)
         configuration.maximumGracefulShutdownDuration = .seconds(5)
         let group = ServiceGroup(configuration: configuration)
         guard let limit = settings.idleExit else {

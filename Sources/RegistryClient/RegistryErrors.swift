@@ -15,6 +15,8 @@ struct RegistryRefusal: Sendable {
     var code: String?
     /// The first error's message.
     var message: String?
+    /// The first error's detail, where it is text.
+    var detail: String?
     /// Whether a token was given that does not allow what was asked.
     var insufficientScope = false
     /// Seconds that the server asks to wait.
@@ -29,6 +31,7 @@ struct RegistryRefusal: Sendable {
         if let first = json["errors"]?.array?.first {
             code = first["code"]?.string
             message = first["message"]?.string
+            detail = first["detail"]?.string
         } else {
             message = json["details"]?.string ?? json["message"]?.string
         }
@@ -62,7 +65,7 @@ struct RegistryRefusal: Sendable {
                 isDenied ? .denied : .notFound,
                 "pull access denied for \(name), repository does not exist or may require 'docker login': "
                     + "denied: requested access to the resource is denied",
-                reason: message ?? "\(reference.registry) has no repository \(name) that you may read",
+                reason: detail ?? "\(reference.registry) has no repository \(name) that you may read",
                 remedy: Self.toLogIn)
         }
         if code == "NAME_UNKNOWN" {
@@ -74,7 +77,7 @@ struct RegistryRefusal: Sendable {
             let words = code == nil ? "manifest unknown: manifest unknown" : text
             return DrydockError(
                 .notFound, "manifest for \(reference.familiar) not found: \(words)",
-                reason: "the repository \(name) has nothing under that tag or digest",
+                reason: detail ?? "the repository \(name) has nothing under that tag or digest",
                 remedy: "Look for the tags that exist; a tag is case sensitive.")
         }
         return unexpected
