@@ -35,33 +35,29 @@ extension ImageStore {
             let path = temporary.appending(name)
             if name.hasPrefix("trash-") {
                 try LayerApplier.remove(path)
-            } else if name.hasPrefix("lease-") {
-                // The lock file comes first and goes last: where there is none, the lease is just being made or removed.
-                let lockPath = path.appending("lock")
-                guard Files.exists(lockPath), let lock = try FileLock.ifFree(lockPath) else { continue }
-                dead.append(name)
-                try removeLease(name)
+            } else if name.hasPrefix("lease-"), name.hasSuffix(".lock") {
+                guard let lock = try FileLock.ifFree(path) else { continue }
+                let lease = String(name.dropLast(5))
+                dead.append(lease)
+                try removeLease(lease)
                 lock.unlock()
             }
         }
         let known = try read { try String.fetchAll($0, sql: "SELECT id FROM leases") }
-        let orphaned = known.filter { !Files.exists(temporary.appending($0)) } + dead.filter { known.contains($0) }
+        let orphaned = known.filter { dead.contains($0) || !Files.exists(leaseLock($0)) }
         guard !orphaned.isEmpty else { return }
         try write { database in
             for lease in orphaned { try database.endLease(lease) }
         }
     }
 
-    func removeLease(_ name: String) throws(DrydockError) {
-        let trash = temporary.appending("trash-\(UInt64.random(in: 0 ... .max))")
-        do throws(Errno) {
-            try FileAt.rename(
-                FileAt.workingDirectory, temporary.appending(name).string, FileAt.workingDirectory, trash.string)
-        } catch {
-            if error == .noSuchFileOrDirectory { return }
-            throw DrydockError.system("remove \(name)", errno: error.rawValue)
-        }
-        try LayerApplier.remove(trash)
+    /// The file that the process of a lease keeps locked: it is there before anything else of the lease, and goes last.
+    func leaseLock(_ lease: String) -> FilePath { temporary.appending(lease + ".lock") }
+
+    /// Removes what a lease has in `tmp/`.
+    func removeLease(_ lease: String) throws(DrydockError) {
+        if let trash = try discard(temporary.appending(lease)) { try LayerApplier.remove(trash) }
+        try? FileAt.unlink(FileAt.workingDirectory, leaseLock(lease).string)
     }
 
     /// Directories and blobs without a row: what a kill between the file system and the database has left.

@@ -72,16 +72,16 @@ public final class Lease: Sendable {
         var made: (id: String, lock: FileLock)?
         while made == nil {
             let id = "lease-\(UInt64.random(in: 0 ... .max))"
-            let directory = store.temporary.appending(id)
-            try Files.makeDirectories(directory, mode: 0o700)
-            let lock = try FileLock(directory.appending("lock"))
+            let path = store.leaseLock(id)
+            let lock = try FileLock(path)
             // Between making and locking the file, another process may have taken the lease for a dead one.
-            if Files.exists(directory.appending("lock")) { made = (id, lock) }
+            if Files.exists(path) { made = (id, lock) }
         }
         guard let made else { throw DrydockError(.internal, "no lease") }
         let id = made.id
         self.id = id
         state = Mutex((made.lock, 0, false))
+        try Files.makeDirectories(store.temporary.appending(id), mode: 0o700)
         // The row comes after the locked file, so that nobody takes the lease for a dead one.
         try store.write { try $0.execute(sql: "INSERT INTO leases (id) VALUES (?)", arguments: [id]) }
     }

@@ -71,7 +71,7 @@ struct DirectoryPacker {
         item.gid = isOwn && status.gid == group ? 0 : Int64(status.gid)
         item.mtime = Timestamp(seconds: status.mtimeSeconds, nanoseconds: status.mtimeNanoseconds)
         item.size = status.size
-        if let owner = owners[displayed(name)] { item.set(owner) }
+        if let owner = owners[displayed(name)], isUnset(status) { item.set(owner) }
         if status.links > 1, !status.isDirectory {
             let id = FileID(device: status.device, inode: status.inode)
             if let first = linked[id] {
@@ -87,7 +87,7 @@ struct DirectoryPacker {
             }
             defer { FileAt.close(fd) }
             let owners = try childOwners(fd, path)
-            try readAttributes(fd, path, &item)
+            try readAttributes(fd, path, status, &item)
             try writer.write(item)
             try walk(fd, path, owners)
         case S_IFREG:
@@ -95,7 +95,7 @@ struct DirectoryPacker {
                 try FileAt.open(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
             }
             defer { FileAt.close(fd) }
-            try readAttributes(fd, path, &item)
+            try readAttributes(fd, path, status, &item)
             if item.type == S_IFREG { try writer.write(item, from: fd) } else { try writer.write(item) }
         case S_IFLNK:
             item.symbolicLink = try attempt("read link", path) { () throws(Errno) in
@@ -110,7 +110,9 @@ struct DirectoryPacker {
     }
 
     /// The attributes that belong in a layer, and what was recorded in those that do not.
-    private func readAttributes(_ fd: Int32, _ path: ArchivePath, _ item: inout TarItem) throws(DrydockError) {
+    private func readAttributes(
+        _ fd: Int32, _ path: ArchivePath, _ status: FileStatus, _ item: inout TarItem
+    ) throws(DrydockError) {
         let names = try attempt("read attributes of", path) { () throws(Errno) in try ExtendedAttributes.names(fd) }
         for name in names {
             func value() throws(DrydockError) -> [UInt8]? {
@@ -123,7 +125,8 @@ struct DirectoryPacker {
                     remedy: "Mount overlay with redirect_dir=off,metacopy=off.")
             }
             if name == PrivateAttributes.owner, let owner = try value().flatMap(RecordedOwner.init) {
-                item.set(owner)
+                // A container may have changed owner or mode since: then what was recorded counts no more.
+                if isUnset(status) { item.set(owner) }
             } else if name == PrivateAttributes.node, let node = try value() {
                 item.set(node: node)
             } else if name.hasPrefix(PrivateAttributes.attribute), let value = try value() {
@@ -135,6 +138,9 @@ struct DirectoryPacker {
         }
         item.attributes.sort { $0.name < $1.name }
     }
+
+    /// Whether a file still has the owner that it has where none could be set.
+    private func isUnset(_ status: FileStatus) -> Bool { status.uid == user && status.gid == group }
 
     private func childOwners(_ fd: Int32, _ path: ArchivePath) throws(DrydockError) -> [String: RecordedOwner] {
         var owners: [String: RecordedOwner] = [:]
@@ -171,7 +177,8 @@ extension TarItem {
     fileprivate mutating func set(_ owner: RecordedOwner) {
         uid = Int64(owner.uid)
         gid = Int64(owner.gid)
-        if type != S_IFLNK { mode = owner.mode }
+        let isUnchanged = [owner.mode, owner.mode | 0o600, owner.mode | 0o700].contains(mode)
+        if type != S_IFLNK, isUnchanged { mode = owner.mode }
     }
 
     /// Turns the file that stands for a device back into one.

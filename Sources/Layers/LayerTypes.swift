@@ -42,7 +42,7 @@ public struct ApplyOptions: Sendable {
 
     /// What becomes of owners, devices and attributes that this process may not set.
     public enum Ownership: Sendable, Hashable {
-        /// They are set; where that is not permitted, the archive is refused.
+        /// They are set; ids that the user namespace does not map are recorded.
         case set
         /// They are kept in extended attributes `user.drydock.…`, and written again by `LayerWriter`.
         case record

@@ -35,10 +35,10 @@ extension TreeWriter {
             return try setMetadata(fd, meta, path.joined)
         }
         try attempt("set metadata of", path) { () throws(Errno) in
-            switch options.ownership {
-            case .set: try FileAt.setOwner(parent, name, uid: meta.uid, gid: meta.gid)
-            case .record: recordInParent(path, uid: meta.uid, gid: meta.gid, mode: item.mode)
+            let isSet = try setOwner(meta) { () throws(Errno) in
+                try FileAt.setOwner(parent, name, uid: meta.uid, gid: meta.gid)
             }
+            if !isSet { recordInParent(path, uid: meta.uid, gid: meta.gid, mode: item.mode) }
             if item.type != S_IFLNK { try FileAt.setMode(parent, name, item.mode) }
             for (attribute, value) in item.attributes where PrivateAttributes.isPortable(attribute) {
                 try? ExtendedAttributes.set(
@@ -73,10 +73,7 @@ extension TreeWriter {
     private func setMetadata(_ fd: Int32, _ meta: DirectoryMetadata, _ path: [CChar]) throws(DrydockError) {
         do throws(Errno) {
             var mode = meta.mode
-            switch options.ownership {
-            case .set:
-                try FileAt.setOwner(fd, uid: meta.uid, gid: meta.gid)
-            case .record:
+            if try !setOwner(meta, { () throws(Errno) in try FileAt.setOwner(fd, uid: meta.uid, gid: meta.gid) }) {
                 if !privileges.isRoot { mode |= try FileAt.status(fd).isDirectory ? 0o700 : 0o600 }
                 if meta.uid != 0 || meta.gid != 0 || mode != meta.mode {
                     let owner = RecordedOwner(uid: meta.uid, gid: meta.gid, mode: meta.mode)
@@ -90,14 +87,20 @@ extension TreeWriter {
             }
             try FileAt.setTime(fd, seconds: meta.mtime.seconds, nanoseconds: meta.mtime.nanoseconds)
         } catch {
-            if error == .invalidArgument, options.ownership == .set {
-                throw DrydockError(
-                    .unsupported, "set owner of \(displayed(path)) to \(meta.uid):\(meta.gid): invalid argument",
-                    reason: "this user namespace does not map that id",
-                    remedy: "Give the user at least 65536 ids in /etc/subuid and /etc/subgid (usermod --add-subuids).",
-                    operation: "chown", errno: error.rawValue)
-            }
             throw systemFailure(error, "set metadata of", path)
+        }
+    }
+
+    /// Sets an owner where that is asked for and possible; whether it was. An id that the user namespace does not map
+    /// cannot be set.
+    private func setOwner(_ meta: DirectoryMetadata, _ set: () throws(Errno) -> Void) throws(Errno) -> Bool {
+        guard options.ownership == .set else { return false }
+        do {
+            try set()
+            return true
+        } catch {
+            guard error == .invalidArgument, !privileges.isInitialNamespace else { throw error }
+            return false
         }
     }
 

@@ -5,7 +5,8 @@ import Linux
 import SystemPackage
 import Testing
 
-private let flavor: OverlayFlavor = isRoot ? .trusted : .user
+private let flavor: OverlayFlavor =
+    ApplyOptions.forThisProcess().whiteouts == .overlay(.trusted) ? .trusted : .user
 
 /// Makes the directory an overlay upper directory has where something was removed.
 private func whiteout(_ path: FilePath) throws {

@@ -95,7 +95,7 @@ struct RoundTripTests {
             return true
         }
         let written = try LayerWriter.write(entries: entries, compression: .none, to: first.sink)
-        for ownership in isRoot ? [ApplyOptions.Ownership.set, .record] : [.record] {
+        for ownership in Set([ApplyOptions.forThisProcess().ownership, .record]) {
             let directory = try scratch.directory("\(ownership)")
             var options = ApplyOptions.forThisProcess()
             options.ownership = ownership
