@@ -81,6 +81,9 @@ extension Engine {
             try runtime.signal(record.id, 9)
             _ = try runtime.wait(record.id)
         }
+        if let last = try? inspectContainer(record.id, size: false) {
+            RemovedContainers(directory: home.path.appending("removed")).keep(last)
+        }
         // The row goes first: a kill between the two leaves a directory that nothing names, which `recover` removes.
         try store.remove(container: record.id)
         try runtime.remove(record.id)
@@ -89,6 +92,11 @@ extension Engine {
             guard let name = mount.name else { continue }
             try Files.removeTree(home.path.appending("volumes").appending(name))
         }
+    }
+
+    /// See `EngineOperations`.
+    public func removedContainers() throws(DrydockError) -> [JSONValue] {
+        RemovedContainers(directory: home.path.appending("removed")).documents
     }
 
     /// See `EngineOperations`.

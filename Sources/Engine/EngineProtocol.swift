@@ -44,6 +44,8 @@ public protocol EngineOperations: Sendable {
     func containers(all: Bool, sizes: Bool, matching filters: Filters) throws(DrydockError) -> [ContainerSummary]
     /// The document of `docker container inspect`. - Throws: `No such container: x`.
     func inspectContainer(_ name: String, size: Bool) throws(DrydockError) -> JSONValue
+    /// The last documents of containers that have been removed, newest first, as far as they are kept.
+    func removedContainers() throws(DrydockError) -> [JSONValue]
     /// Makes a container; the image must be here (the command line pulls where it is not: code `.notFound`).
     func create(_ request: CreateRequest, _ span: Span) throws(DrydockError) -> CreatedContainer
     /// Starts a container and, where `attach` is given, joins this process's standard streams to it until it ends or
@@ -89,6 +91,11 @@ public protocol EngineOperations: Sendable {
     func layers(holding path: String, of object: String) throws(DrydockError) -> [PathVersion]
     /// The manifest that a registry has under a name now, or nil; answers within a second or says it is unavailable.
     func registryManifest(_ reference: Reference) async throws(DrydockError) -> RegistryManifest?
+}
+
+extension EngineOperations {
+    /// Nothing is kept where an engine does not say otherwise.
+    public func removedContainers() throws(DrydockError) -> [JSONValue] { [] }
 }
 
 /// A version of a path in one layer.

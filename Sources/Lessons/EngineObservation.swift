@@ -6,21 +6,17 @@ import Synchronization
 /// What the engine says, as checks ask for it.
 public struct EngineObservation: Observation {
     private let engine: any EngineOperations
-    private let removed: @Sendable () throws(DrydockError) -> [JSONValue]
     /// How long a registry may take.
     private let patience: Duration
 
     /// Makes an observation of an engine.
     /// - Parameters:
     ///   - patience: how long to wait for a registry.
-    ///   - removed: the last documents of containers that were removed, newest first.
     public init(
-        _ engine: any EngineOperations, patience: Duration = .seconds(1),
-        removed: @escaping @Sendable () throws(DrydockError) -> [JSONValue] = { [] }
+        _ engine: any EngineOperations, patience: Duration = .seconds(1)
     ) {
         self.engine = engine
         self.patience = patience
-        self.removed = removed
     }
 
     private func unlessMissing<Value>(_ ask: () throws(DrydockError) -> Value) throws(DrydockError) -> Value? {
@@ -61,7 +57,7 @@ public struct EngineObservation: Observation {
     }
 
     /// The last documents of containers that have been removed since, newest first.
-    public func removedContainers() throws(DrydockError) -> [JSONValue] { try removed() }
+    public func removedContainers() throws(DrydockError) -> [JSONValue] { try engine.removedContainers() }
 
     /// What a container has changed, or nil where there is no such container.
     public func changes(of container: String) throws(DrydockError) -> [FileChange]? {
