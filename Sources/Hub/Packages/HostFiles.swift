@@ -1,5 +1,6 @@
 import Diagnostics
 import Glibc
+import Linux
 import SystemPackage
 
 /// Files as the builders of packages and images need them: whole, by absolute path, blocking.
@@ -13,26 +14,22 @@ enum HostFiles {
             "\(what) \(path): \(Errno(rawValue: number).description)", errno: number)
     }
 
-    static func status(_ path: FilePath) -> stat? {
-        var result = stat()
-        return lstat(path.string, &result) == 0 ? result : nil
+    static func status(_ path: FilePath) -> FileStatus? {
+        try? FileAt.status(FileAt.workingDirectory, path.string)
     }
 
     static func kind(_ path: FilePath) -> Kind? {
         guard let status = status(path) else { return nil }
-        switch status.st_mode & S_IFMT {
-        case S_IFREG: return .file
-        case S_IFDIR: return .directory
-        case S_IFLNK: return .symbolicLink
-        default: return .other
-        }
+        if status.isRegular { return .file }
+        if status.isDirectory { return .directory }
+        return status.isSymbolicLink ? .symbolicLink : .other
     }
 
     /// When the content of a file was last changed, in seconds since 1970.
-    static func modified(_ path: FilePath) -> Int64? { status(path).map { Int64($0.st_mtim.tv_sec) } }
+    static func modified(_ path: FilePath) -> Int64? { status(path)?.mtimeSeconds }
 
     /// Whether anyone may run a file.
-    static func isExecutable(_ path: FilePath) -> Bool { (status(path)?.st_mode ?? 0) & 0o111 != 0 }
+    static func isExecutable(_ path: FilePath) -> Bool { (status(path)?.mode ?? 0) & 0o111 != 0 }
 
     static func exists(_ path: FilePath) -> Bool { access(path.string, F_OK) == 0 }
 
