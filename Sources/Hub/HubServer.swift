@@ -29,7 +29,7 @@ public struct HubSettings: Sendable {
     /// The hub ends after so long without a request and without a lease; nil means never.
     public var idleExit: Duration?
     /// Whether SIGTERM and SIGINT end the hub: right for a process of its own, wrong inside another program.
-    public var endsOnSignals = false
+    public var endsOnSignals = true
     /// A descriptor that the address is written to, with a newline, when the hub answers; it is then closed.
     public var readyDescriptor: Int32?
 

@@ -160,17 +160,6 @@ public enum HubSupervisor {
         return HubStateFile.read(data).address
     }
 
-    /// The loopback address, the same for ever for one home, where containers find the hub at port 5480
-    /// (`hub.drydock`).
-    /// - Parameter home: the absolute path of the home.
-    public static func containerAddress(home: FilePath) -> String {
-        let bytes = HubPaths.hash(home.lexicallyNormalized().string)
-        return "127.\(64 + bytes[2] % 64).\(bytes[3]).\(1 + bytes[4] % 254)"
-    }
-
-    /// The port at which containers find the hub.
-    public static let containerPort = 5480
-
     /// Keeps the hub from ending while the returned value lives, even before it is started. It costs an open file.
     public static func lease(data: FilePath) throws(DrydockError) -> HubLease {
         try Files.makeDirectories(data)

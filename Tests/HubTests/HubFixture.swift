@@ -44,6 +44,7 @@ struct HubFixture {
     ) async throws {
         var settings = HubSettings(data: directory, listen: "127.0.0.1:0")
         settings.upstream = nil
+        settings.endsOnSignals = false
         change(&settings)
         let chosen = settings
         let (addresses, report) = AsyncThrowingStream<HubAddress, any Error>.makeStream()

@@ -75,6 +75,7 @@ import Testing
         defer { directory.remove() }
         var settings = HubSettings(data: directory.path, listen: "127.0.0.1:0")
         settings.upstream = nil
+        settings.endsOnSignals = false
         settings.idleExit = .milliseconds(200)
         var lease: HubLease? = try HubSupervisor.lease(data: directory.path)
         let chosen = settings
@@ -90,15 +91,6 @@ import Testing
         try await server.value
         #expect(ended.all == [true])
         #expect(try HubSupervisor.running(data: directory.path) == nil)
-    }
-
-    @Test("The address inside of containers is a loopback address that depends on the home alone")
-    func containerAddress() {
-        let one = HubSupervisor.containerAddress(home: "/home/ann/.local/share/drydock")
-        #expect(one == HubSupervisor.containerAddress(home: "/home/ann/.local/share/../share/drydock"))
-        #expect(one != HubSupervisor.containerAddress(home: "/home/bob/.local/share/drydock"))
-        let parts = one.split(separator: ".").compactMap { Int($0) }
-        #expect(parts.count == 4 && parts[0] == 127 && (64...127).contains(parts[1]))
     }
 
     @Test("A hub that cannot start is told with its last words")

@@ -105,6 +105,7 @@ struct HubSkopeoTests {
         let directory = FilePath("/tmp/drydock-skopeo-test-\(UInt64.random(in: 0 ... .max))")
         var settings = HubSettings(data: directory, listen: "127.0.0.1:0")
         settings.upstream = nil
+        settings.endsOnSignals = false
         let chosen = settings
         let (addresses, report) = AsyncThrowingStream<HubAddress, any Error>.makeStream()
         let server = Task {
