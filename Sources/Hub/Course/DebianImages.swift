@@ -1,5 +1,5 @@
-import Crypto
 import Diagnostics
+import Glibc
 import OCI
 import SystemPackage
 
@@ -14,18 +14,13 @@ struct DebianImages {
 
     private static let packages = "mmdebstrap (minbase)"
 
-    /// `debian:bookworm`
-    func debian(_ span: Span) throws(DrydockError) -> CourseImage {
+    /// `debian:bookworm` and `ubuntu:18.04`: one root file system, and a layer more in the second that says so.
+    func both(_ span: Span) throws(DrydockError) -> [CourseImage] {
         let (layer, built) = try base(span)
-        return builder.image(
+        let debian = builder.image(
             "library/debian", tags: Self.debianTags, layers: [layer], command: ["bash"], built: built,
             standsFor: "debian:bookworm", from: Self.packages, added: "the root file system of Debian 12 (bookworm)",
             summary: "Debian 12, minimal (course image, made by mmdebstrap)")
-    }
-
-    /// `ubuntu:18.04`: Debian's layer, and one that says so.
-    func ubuntu(_ span: Span) throws(DrydockError) -> CourseImage {
-        let (layer, built) = try base(span)
         let release = """
             PRETTY_NAME="Debian GNU/Linux 12 (bookworm), standing for Ubuntu 18.04 in a Drydock course"
             NAME="Debian GNU/Linux"
@@ -38,11 +33,12 @@ struct DebianImages {
 
             """
         let note = try builder.layer("ubuntu", [TreeEntry("usr/lib/os-release", text: release)], built: built)
-        return builder.image(
+        let ubuntu = builder.image(
             "library/ubuntu", tags: Self.ubuntuTags, layers: [layer, note], command: ["/bin/bash"], built: built,
             standsFor: "ubuntu:18.04", from: Self.packages, added: "the root file system of Debian 12 (bookworm)",
             "an os-release that says what this is",
             summary: "Stands for Ubuntu 18.04: Debian 12, minimal (course image)")
+        return [debian, ubuntu]
     }
 
     private func base(_ span: Span) throws(DrydockError) -> (layer: CourseImage.Layer, built: Int64) {
@@ -63,7 +59,8 @@ struct DebianImages {
             "bookworm", tar.string)
         command.arguments += Self.sources()
         command.environment["SOURCE_DATE_EPOCH"] = String(built)
-        command.environment["TMPDIR"] = builder.scratch.string
+        // The other ids of an ordinary user may not enter his home, so there mmdebstrap works in /tmp.
+        if geteuid() == 0 { command.environment["TMPDIR"] = builder.scratch.string }
         do {
             try command.check(
                 remedy:

@@ -78,8 +78,8 @@ public struct PracticeHubContent: Sendable {
             if try registry.hasTag(tag, of: repository) { return true }
             let builder = CourseImageBuilder(scratch: scratch)
             switch repository {
-            case "library/debian": try registry.importImage(try DebianImages(builder: builder).debian(span))
-            case "library/ubuntu": try registry.importImage(try DebianImages(builder: builder).ubuntu(span))
+            case "library/debian", "library/ubuntu":
+                for image in try DebianImages(builder: builder).both(span) { try registry.importImage(image) }
             default:
                 var report = Report()
                 let workshop = Workshop(registry: registry, scratch: scratch, preferInstalled: preferInstalled)
