@@ -46,9 +46,10 @@ public struct TraceExplanation: Sendable {
         let rows = operations.enumerated().map { index, event in
             let record = records[event.span]
             let facts = (record?.facts ?? []).map { Self.text($0.value) }
+            let step = String(event.name.dropFirst(Self.planPrefix.count))
             return [
-                String(index + 1), String(event.name.dropFirst(Self.planPrefix.count)),
-                facts.joined(separator: " "), record?.duration.map(Units.duration) ?? "",
+                String(index + 1), facts.isEmpty ? step : facts.joined(separator: " "),
+                record?.duration.map(Units.duration) ?? "",
             ]
         }
         return Document([
@@ -61,8 +62,7 @@ public struct TraceExplanation: Sendable {
             ]),
             .table(
                 headings: [
-                    "#", language.pick("operation", "opération"), language.pick("on", "sur"),
-                    language.pick("time", "durée"),
+                    "#", language.pick("operation", "opération"), language.pick("time", "durée"),
                 ], rows: rows),
         ])
     }
@@ -84,15 +84,19 @@ public struct TraceExplanation: Sendable {
     }
 
     private func node(_ span: SpanRecord) -> TreeNode {
-        TreeNode(
-            title: SpanNames.title(span.name, language), duration: span.duration.map(Units.duration) ?? "",
-            facts: span.facts.map { ($0.name, Self.text($0.value)) }, state: span.state,
+        // An operation of a plan says in words what it does; that is its title.
+        let operation = span.facts.first { $0.name == "operation" }.map { Self.text($0.value) }
+        let facts = span.facts.filter { $0.name != "operation" }
+        return TreeNode(
+            title: operation ?? SpanNames.title(span.name, language),
+            duration: span.duration.map(Units.duration) ?? "",
+            facts: facts.map { ($0.name, Self.text($0.value)) }, state: span.state,
             children: span.children.map(node))
     }
 
     private static func text(_ value: TraceFact.Value) -> String {
         switch value {
-        case .text(let text): text
+        case .text(let text): Units.shortened(text)
         case .count(let count): String(count)
         case .bytes(let count): Units.bytes(count)
         case .nanoseconds(let time): Units.duration(time)
@@ -124,9 +128,14 @@ struct SpanRecord {
                         number: event.span, parent: event.parent, name: event.name, begin: event.time,
                         facts: event.facts))
             } else if let place = places[event.span], event.kind != .progress {
-                for fact in event.facts { records[place].set(fact) }
+                for fact in event.facts where fact.name != "took" { records[place].set(fact) }
                 if event.kind == .end || event.kind == .failed {
-                    records[place].duration = event.time - min(event.time, records[place].begin)
+                    // What another process measured is told afterwards, with the time that it took.
+                    if case .nanoseconds(let took)? = event.facts.first(where: { $0.name == "took" })?.value {
+                        records[place].duration = took
+                    } else {
+                        records[place].duration = event.time - min(event.time, records[place].begin)
+                    }
                     records[place].state = event.kind == .end ? .done : .failed
                 }
             }
@@ -162,18 +171,19 @@ enum SpanNames {
     private static let titles: [String: (en: String, fr: String)] = [
         "pull": ("pull the image", "récupérer l'image"),
         "pull.layer": ("layer", "couche"),
-        "pull.manifest": ("read the manifest", "lire le manifeste"),
-        "pull.config": ("read the configuration", "lire la configuration"),
         "push": ("push the image", "publier l'image"),
         "push.layer": ("layer", "couche"),
         "push.manifest": ("write the manifest", "écrire le manifeste"),
-        "create": ("create the container", "créer le conteneur"),
-        "start": ("start the container", "démarrer le conteneur"),
-        "stop": ("stop the container", "arrêter le conteneur"),
+        "container.create": ("create the container", "créer le conteneur"),
+        "container.start": ("start the container", "démarrer le conteneur"),
+        "container.stop": ("stop the container", "arrêter le conteneur"),
         "exec": ("run a program in the container", "exécuter un programme dans le conteneur"),
         "commit": ("make an image of the container", "faire une image du conteneur"),
-        "remove": ("remove the container", "supprimer le conteneur"),
-        "launch": ("launch the program", "lancer le programme"),
+        "launch.monitor": ("start the container's monitor", "lancer le moniteur du conteneur"),
+        "layer.commit": ("pack the changed files into a layer", "emballer les fichiers modifiés dans une couche"),
+        "layer.compress": ("compress the layer", "compresser la couche"),
+        "registry.resolve": ("ask the registry what the name means", "demander au registre ce que le nom désigne"),
+        "registry.request": ("request", "requête"),
         "login": ("log in", "se connecter"),
     ]
 

@@ -29,6 +29,21 @@ enum Units {
         return hex.count > 12 ? String(hex.prefix(12)) : hex
     }
 
+    /// A text with every ID of 64 hexadecimal digits cut to the 12 that Docker prints.
+    static func shortened(_ text: String) -> String {
+        var result = ""
+        var run = ""
+        for character in text {
+            if character.isHexDigit {
+                run.append(character)
+                continue
+            }
+            result += (run.count == 64 ? String(run.prefix(12)) : run) + String(character)
+            run = ""
+        }
+        return result + (run.count == 64 ? String(run.prefix(12)) : run)
+    }
+
     private static func decimal(_ value: Double, digits: Int) -> String {
         var scale = 1
         for _ in 0..<digits { scale *= 10 }

@@ -23,8 +23,14 @@ extension Session {
     func show(_ explanation: Explanation) {
         if let text = explanation.say, let exercise { paragraph(exercise.fill(text)) }
         for picture in explanation.pictures {
-            console.line()
-            do throws(DrydockError) { show(try draw(picture)) } catch { report(error) }
+            do throws(DrydockError) {
+                let document = try draw(picture)
+                console.line()
+                show(document)
+            } catch {
+                // What the picture would show may be gone again (--rm); the words still hold.
+                if error.code != .notFound { report(error) }
+            }
         }
         guard let name = explanation.passage else { return }
         guard let passage = currentLesson?.passage(name, language) else { return }

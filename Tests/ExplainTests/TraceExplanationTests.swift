@@ -53,7 +53,9 @@ struct TraceExplanationTests {
         let events = events { trace in
             let launch = trace.begin("launch")
             launch.during("launch.mount", TraceFact("path", .text("/proc"))) { _ in }
-            launch.during("launch.pivot") { _ in }
+            launch.begin("launch.pivot").end(TraceFact("took", .nanoseconds(5_000)))
+            let id = String(repeating: "a1", count: 32)
+            launch.during("launch.bind", TraceFact("operation", .text("mount /c/\(id)/hosts"))) { _ in }
             launch.end()
         }
         let file = TraceFile(command: ["run", "alpine"], status: 0, events: events)
@@ -61,7 +63,8 @@ struct TraceExplanationTests {
             Issue.record("no plan")
             return
         }
-        #expect(rows.map { Array($0.prefix(3)) } == [["1", "mount", "/proc"], ["2", "pivot", ""]])
+        #expect(rows.map { $0[1] } == ["/proc", "pivot", "mount /c/a1a1a1a1a1a1/hosts"])
+        #expect(rows[1][2] == "5 µs")
         #expect(TraceExplanation(TraceFile(command: [], status: 0, events: []), language: .en).plan == nil)
     }
 
