@@ -47,6 +47,7 @@ extension HubResponder {
         guard !parts.contains(where: { $0.isEmpty || $0 == "." || $0 == ".." || $0.utf8.contains(0) }) else {
             throw HubRefusal(.notFound, "UNSUPPORTED", "there is no such package")
         }
+        try await misses.providePackages()
         let file = registry.packages.appending(path)
         return try await self.file(request, file, headers: [.contentType: "application/octet-stream"])
     }

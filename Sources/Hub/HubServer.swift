@@ -50,6 +50,14 @@ public protocol CourseImageProvider: Sendable {
     /// - Returns: whether the image is in the hub now.
     /// - Throws: where the image is known but could not be made; the pull fails with that error.
     func provide(repository: String, tag: String) async throws -> Bool
+
+    /// Makes the packages where they are not there yet. Called before packages are served; instant where they are.
+    func providePackages() async throws
+}
+
+extension CourseImageProvider {
+    /// Nothing is made where a provider only knows images.
+    public func providePackages() async throws {}
 }
 
 /// Runs a hub in this process.

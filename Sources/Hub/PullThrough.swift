@@ -30,6 +30,9 @@ final class PullThrough: Sendable {
     /// How long something that was not found, or an upstream that did not answer, is not asked for again.
     private static let memory = Duration.seconds(300)
 
+    /// Makes the packages that this hub serves, where somebody can and they are not there yet.
+    func providePackages() async throws { try await courseImages?.providePackages() }
+
     init(registry: HubRegistry, upstream: String?, patience: Duration, courseImages: (any CourseImageProvider)?) {
         self.registry = registry
         self.courseImages = courseImages

@@ -162,4 +162,10 @@ extension PracticeHubContent: CourseImageProvider {
             try makeImage(repository: repository, tag: tag, .none)
         }
     }
+
+    /// Makes the packages, where `prepare` has not been called ahead.
+    public func providePackages() async throws {
+        if isMade(packagesStamp) { return }
+        _ = try await NIOThreadPool.singleton.runIfActive { try prepare(.none) }
+    }
 }
