@@ -62,77 +62,89 @@ public enum Cgroups {
 }
 
 /// The cgroup of one container.
+///
+/// Moving a process into a cgroup makes the kernel wait for every processor (10 ms and more), being born in one costs
+/// nothing. So a container is born in its cgroup of version 2 where there is such a tree, and is moved only into those
+/// of version 1 that are to limit it.
 public final class ContainerCgroup: Sendable {
-    private let directories: [FilePath]
-    /// Whether the kernel's memory controller watches this container.
-    private let memory: FilePath?
+    /// The cgroup of version 2 in which processes can be born, nil where there is none.
+    public let birthplace: FilePath?
+    private let others: [FilePath]
 
     /// Makes a cgroup with limits.
     /// - Parameters:
-    ///   - name: a path such as `drydock/<id>`.
+    ///   - name: the container's id.
     ///   - memory: bytes, nil for no limit.
     ///   - pids: processes, nil for no limit.
     /// - Throws: where this process may not, or the limits cannot be set.
     public init(name: String, memory: Int64?, pids: Int64?) throws(DrydockError) {
         switch Cgroups.layout() {
         case .absent:
-            throw DrydockError(.unsupported, "cgroups are not mounted", remedy: "mount /sys/fs/cgroup")
+            throw DrydockError(
+                .unsupported, "cgroups are not mounted", remedy: "mount /sys/fs/cgroup", exitStatus: 125)
         case .unified(let root):
             let parent = Cgroups.parent(root).appending("drydock")
-            try Files.makeDirectories(parent)
-            for place in [parent.removingLastComponent(), parent] {
-                try? Files.write(Array("+memory +pids +cpu".utf8), toFile: place.appending("cgroup.subtree_control"))
+            if !Files.exists(parent) {
+                try Files.makeDirectories(parent)
+                for place in [parent.removingLastComponent(), parent] {
+                    for controller in ["+memory", "+pids", "+cpu"] {
+                        try? Files.write(Array(controller.utf8), toFile: place.appending("cgroup.subtree_control"))
+                    }
+                }
             }
             let directory = parent.appending(name)
             try Files.makeDirectories(directory)
-            directories = [directory]
-            self.memory = directory
+            birthplace = directory
+            others = []
             if let memory { try Files.write(Array(String(memory).utf8), toFile: directory.appending("memory.max")) }
             if let pids { try Files.write(Array(String(pids).utf8), toFile: directory.appending("pids.max")) }
         case .separate(let trees):
+            let hybrid: FilePath = "/sys/fs/cgroup/unified"
+            var born: FilePath?
+            if Files.exists(hybrid.appending("cgroup.procs")) {
+                let directory = hybrid.appending("drydock").appending(name)
+                try Files.makeDirectories(directory)
+                born = directory
+            }
+            birthplace = born
             var made: [FilePath] = []
-            var watched: FilePath?
             let wanted = [("pids", pids, "pids.max"), ("memory", memory, "memory.limit_in_bytes")]
             for (controller, limit, file) in wanted {
+                guard let limit else { continue }
                 guard let tree = trees[controller] else {
-                    guard limit == nil else {
-                        throw DrydockError(.unsupported, "the \(controller) cgroup is not mounted", exitStatus: 125)
-                    }
-                    continue
+                    throw DrydockError(.unsupported, "the \(controller) cgroup is not mounted", exitStatus: 125)
                 }
                 let directory = tree.appending("drydock").appending(name)
                 try Files.makeDirectories(directory)
                 made.append(directory)
-                if controller == "memory" { watched = directory }
-                if let limit { try Files.write(Array(String(limit).utf8), toFile: directory.appending(file)) }
+                try Files.write(Array(String(limit).utf8), toFile: directory.appending(file))
             }
-            directories = made
-            self.memory = watched
+            others = made
         }
     }
 
     /// Puts a process in.
-    public func add(_ pid: Int32) throws(DrydockError) {
-        for directory in directories {
+    /// - Parameter born: whether it was born in `birthplace`.
+    public func add(_ pid: Int32, born: Bool) throws(DrydockError) {
+        for directory in others + (born ? [] : [birthplace].compactMap { $0 }) {
             try Files.write(Array(String(pid).utf8), toFile: directory.appending("cgroup.procs"))
         }
     }
 
     /// Whether the kernel ended a process of this cgroup because memory ran out.
     public var ranOutOfMemory: Bool {
-        guard let memory else { return false }
-        for file in ["memory.events", "memory.oom_control"] {
-            guard let bytes = try? Files.read(memory.appending(file)) else { continue }
-            for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") where line.hasPrefix("oom_kill ")
-            {
-                return line.dropFirst(9) != "0"
+        for directory in others + [birthplace].compactMap({ $0 }) {
+            for file in ["memory.events", "memory.oom_control"] {
+                guard let bytes = try? Files.read(directory.appending(file)) else { continue }
+                for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+                where line.hasPrefix("oom_kill ") && line.dropFirst(9) != "0" { return true }
             }
         }
         return false
     }
 
     /// Removes it. It must be empty.
-    public func remove() { for directory in directories { rmdir(directory.string) } }
+    public func remove() { for directory in others + [birthplace].compactMap({ $0 }) { rmdir(directory.string) } }
 }
 
 extension Files {

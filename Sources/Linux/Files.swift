@@ -69,6 +69,9 @@ public enum Files {
     /// Whether something is there; a symbolic link is followed.
     public static func exists(_ path: FilePath) -> Bool { access(path.string, F_OK) == 0 }
 
+    /// Whether this process may read and write the file.
+    public static func isWritable(_ path: FilePath) -> Bool { access(path.string, R_OK | W_OK) == 0 }
+
     /// Whether this process may execute the file.
     public static func isExecutable(_ path: FilePath) -> Bool {
         var status = stat()

@@ -83,7 +83,7 @@ extension ContainerRuntime {
         reply.trace(plan, span)
         return ContainerSession(
             connection: connection, options: attach, terminal: spec.terminal, pid: reply.pid, network: reply.network,
-            notices: network.notices)
+            notices: network.notices + reply.notices)
     }
 
     private static func monitorMissing(_ path: FilePath, _ error: DrydockError) -> DrydockError {

@@ -12,6 +12,8 @@ struct LaunchReply {
 
     let pid: Int32
     let network: NetworkInfo
+    /// What the monitor could not do for the container.
+    let notices: [String]
     private let times: [(begun: Int64, done: Int64)]
 
     init(
@@ -26,6 +28,10 @@ struct LaunchReply {
         guard frame.kind == .started else { throw Self.failure(json, plan, arguments, words) }
         pid = Int32(truncatingIfNeeded: json["pid"]?.int ?? 0)
         network = NetworkInfo(json["network"] ?? .null)
+        notices =
+            (json["network"]?["notice"]?.string).map {
+                ["\($0): the container reaches the practice hub and nothing else"]
+            } ?? []
         times = (json["times"]?.array ?? []).map { ($0.at("0")?.int ?? 0, $0.at("1")?.int ?? 0) }
     }
 
@@ -86,7 +92,9 @@ struct LaunchReply {
             remedy = "check the spelling, or install the program in the image"
             status = 127
         case 2: detail = "exec: \"\(name)\": stat \(name): \(SystemError.text(number))"
-        case 3 where number == EISDIR: detail = "exec: \"\(name)\": is a directory"
+        case 3 where number == EISDIR:
+            detail = "exec: \"\(name)\": \(SystemError.text(EACCES))"
+            reason = "it is a directory"
         case 3: remedy = "make it executable in the image (chmod +x)"
         default:
             detail = "exec \(name): \(SystemError.text(number))"

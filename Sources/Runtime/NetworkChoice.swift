@@ -24,15 +24,14 @@ struct NetworkChoice {
                 ? []
                 : ["neither iptables nor nft is installed: containers reach each other and the hub, not the internet"]
         case .bridge:
-            if ChildProcess.find("pasta") != nil {
-                (kind, notices) = ("pasta", [])
-            } else if ChildProcess.find("slirp4netns") != nil, Files.exists("/dev/net/tun") {
-                (kind, notices) = ("slirp4netns", [])
+            let helper = ["pasta", "slirp4netns"].first { ChildProcess.find($0) != nil }
+            let lost = "the container reaches the practice hub and nothing else"
+            if helper == nil {
+                (kind, notices) = ("isolated", ["neither pasta nor slirp4netns is installed: \(lost)"])
+            } else if let helper, Files.isWritable("/dev/net/tun") {
+                (kind, notices) = (helper, [])
             } else {
-                kind = "isolated"
-                notices = [
-                    "neither pasta nor slirp4netns is installed: the container reaches the practice hub and nothing else"
-                ]
+                (kind, notices) = ("isolated", ["/dev/net/tun may not be opened by this user: \(lost)"])
             }
         }
     }

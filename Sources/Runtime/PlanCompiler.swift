@@ -159,11 +159,13 @@ struct PlanCompiler {
                     type: "cgroup2", source: "cgroup", target: "/sys/fs/cgroup", flags: flags, data: "", optional: true)
             )
         case .separate(let trees) where isRoot:
+            // A container without a cgroup of its own would see the host's.
+            let limited = [("memory", spec.resources.memory), ("pids", spec.resources.pids)].filter { $0.1 != nil }
             operations.append(
                 .mount(
                     type: "tmpfs", source: "cgroup", target: "/sys/fs/cgroup", flags: .harmless, data: "mode=755",
                     optional: true))
-            for controller in ["memory", "pids"] where trees[controller] != nil {
+            for (controller, _) in limited where trees[controller] != nil {
                 operations.append(
                     .mount(
                         type: "cgroup", source: "cgroup", target: "/sys/fs/cgroup/\(controller)", flags: flags,

@@ -53,10 +53,12 @@ final class EventLoop {
     }
 
     /// Handles what is ready, after waiting for at most so many milliseconds (-1: as long as it takes).
-    func turn(milliseconds: Int32 = -1) {
+    /// Returns false when nothing was.
+    @discardableResult
+    func turn(milliseconds: Int32 = -1) -> Bool {
         var events = [cl_event](repeating: cl_event(), count: 16)
         let count = cl_epoll_wait(epoll.number, &events, 16, milliseconds)
-        guard count > 0 else { return }
+        guard count > 0 else { return count < 0 }
         for event in events[..<Int(count)] {
             let key = event.key
             let descriptor = Int32(bitPattern: UInt32(truncatingIfNeeded: key))
@@ -64,5 +66,6 @@ final class EventLoop {
             guard let handler = handlers[descriptor], handler.generation == UInt32(key >> 32) else { continue }
             handler.call(Interest(rawValue: event.events))
         }
+        return true
     }
 }

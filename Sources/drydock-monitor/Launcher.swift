@@ -66,10 +66,12 @@ struct Launcher {
 
     func launch(_ plan: [UInt8]) throws(LaunchFailure) -> StartedProcess {
         var streams: ProgramStreams
+        let birthplace: OwnedDescriptor?
         let channel: (own: OwnedDescriptor, child: OwnedDescriptor)
         do throws(DrydockError) {
             streams = try ProgramStreams(settings)
             channel = try UnixSocket.pair(messages: true)
+            birthplace = try parent.birthplace(of: plan)
         } catch {
             throw LaunchFailure(error)
         }
@@ -84,17 +86,24 @@ struct Launcher {
         launch.input = streams.childInput.number
         launch.output = streams.childOutput.number
         launch.error = streams.childError.number
-        launch.cgroup = -1
+        launch.cgroup = birthplace?.number ?? -1
         launch.terminal = settings.terminal ? 1 : 0
         var pidfd: Int32 = -1
-        let pid = plan.withUnsafeMutableBytes { cl_start($0.baseAddress, &launch, &pidfd) }
+        var pid = plan.withUnsafeMutableBytes { cl_start($0.baseAddress, &launch, &pidfd) }
+        var born = birthplace != nil
+        if pid < 0 && born {
+            // The cgroup may be closed to this user; then the process is moved, or stays where it is.
+            born = false
+            launch.cgroup = -1
+            pid = plan.withUnsafeMutableBytes { cl_start($0.baseAddress, &launch, &pidfd) }
+        }
         guard pid > 0 else { throw LaunchFailure(.system("clone a process for the container", errno: errno)) }
         channel.child.close()
         streams.closeChildEnds()
         var first = ProcessHandle(pid: pid, descriptor: pidfd)
         var times: [(begun: UInt64, done: UInt64)] = []
         do throws(LaunchFailure) {
-            try serve(channel.own.number, plan, &first, &streams, &times)
+            try serve(channel.own.number, plan, born, &first, &streams, &times)
         } catch {
             try? first.signal(SIGKILL)
             _ = first.exitStatus(block: true)
@@ -106,7 +115,8 @@ struct Launcher {
 
     /// Answers the child until it has become the program.
     private func serve(
-        _ channel: Int32, _ plan: [UInt8], _ process: inout ProcessHandle, _ streams: inout ProgramStreams,
+        _ channel: Int32, _ plan: [UInt8], _ born: Bool, _ process: inout ProcessHandle,
+        _ streams: inout ProgramStreams,
         _ times: inout [(begun: UInt64, done: UInt64)]
     ) throws(LaunchFailure) {
         var own: [(index: Int, begun: UInt64, done: UInt64)] = []
@@ -131,7 +141,7 @@ struct Launcher {
             case UInt32(CL_REC_PARENT):
                 let begun = cl_now()
                 do throws(DrydockError) {
-                    try parent.perform(Int(record.index), of: plan, pid: process.pid)
+                    try parent.perform(Int(record.index), of: plan, pid: process.pid, born: born)
                 } catch {
                     throw LaunchFailure(error, index: Int(record.index))
                 }

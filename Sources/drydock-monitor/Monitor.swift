@@ -46,8 +46,13 @@ final class Monitor {
             return
         }
         starter.take(reader)
-        trim()
-        while !over { loop.turn() }
+        // After a second without anything to do, what doing it needed is given back.
+        var busy = true
+        while !over {
+            let worked = loop.turn(milliseconds: busy ? 1000 : -1)
+            if !worked { trim() }
+            busy = worked
+        }
         flushClients()
         end()
     }
@@ -208,14 +213,22 @@ final class Monitor {
         }
     }
 
-    /// Gives back the memory of code that only the start needed: the kernel reads it again should it be used.
+    /// Gives back the memory of code and constants that only the start needed: what was never changed can be read
+    /// again from the file.
     private func trim() {
-        guard let maps = try? Files.read("/proc/self/maps") else { return }
+        guard let maps = try? Files.read("/proc/self/smaps") else { return }
+        var mapping: (start: UInt, length: UInt)?
         for line in String(decoding: maps, as: UTF8.self).split(separator: "\n") {
             let fields = line.split(separator: " ", omittingEmptySubsequences: true)
-            guard fields.count >= 6, fields[1] == "r-xp", fields[5].hasPrefix("/") else { continue }
-            let ends = fields[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
-            if ends.count == 2 { _ = cl_trim_text(ends[0], ends[1] - ends[0]) }
+            if fields.count >= 6, fields[1].hasPrefix("r-"), fields[5].hasPrefix("/") {
+                let ends = fields[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
+                mapping = ends.count == 2 ? (ends[0], ends[1] - ends[0]) : nil
+            } else if let known = mapping, fields.first == "Anonymous:" {
+                if fields[1] == "0" { _ = cl_trim_text(known.start, known.length) }
+                mapping = nil
+            } else if fields.count >= 5, !fields[0].hasSuffix(":") {
+                mapping = nil
+            }
         }
     }
 }

@@ -14,19 +14,18 @@ final class NetworkHelper {
     }
 
     /// Starts a helper for a process's network and waits until the network is there.
-    static func start(_ kind: String, pid: Int32) throws(DrydockError) -> NetworkHelper {
-        kind == "pasta" ? try pasta(pid) : try slirp(pid)
+    static func start(_ kind: String, pid: Int32, directory: FilePath) throws(DrydockError) -> NetworkHelper {
+        kind == "pasta" ? try pasta(pid, directory.appending("pasta.pid")) : try slirp(pid)
     }
 
-    private static func pasta(_ pid: Int32) throws(DrydockError) -> NetworkHelper {
-        let file = try MemoryFile.make("pasta.pid", [])
+    private static func pasta(_ pid: Int32, _ file: FilePath) throws(DrydockError) -> NetworkHelper {
         let errors = try MemoryFile.make("pasta", [])
         // It goes to the background by itself when the network is there.
         let child = try ChildProcess.spawn(
             "pasta",
             [
                 "pasta", "--config-net", "--quiet", "--no-map-gw", "-t", "none", "-u", "none", "-T", "none", "-U",
-                "none", "--pid", "/proc/\(getpid())/fd/\(file.number)", "--netns", "/proc/\(pid)/ns/net",
+                "none", "--pid", file.string, "--netns", "/proc/\(pid)/ns/net",
             ], descriptors: [1: errors.number, 2: errors.number])
         let status = try child.wait()
         guard status == 0 else {
@@ -36,8 +35,7 @@ final class NetworkHelper {
                 reason: text.split(separator: "\n").last.map(String.init), remedy: "use --network none", exitStatus: 125
             )
         }
-        let number = String(decoding: try MemoryFile.content(file), as: UTF8.self).prefix { $0.isNumber }
-        return NetworkHelper(pid: Int32(number) ?? 0, isChild: false)
+        return NetworkHelper(pid: Files.line(file).flatMap { Int32($0) } ?? 0, isChild: false)
     }
 
     private static func slirp(_ pid: Int32) throws(DrydockError) -> NetworkHelper {

@@ -23,13 +23,14 @@ final class ParentOperations {
     var networkJSON: JSONValue { .object(network + [(key: "ports", value: .array(ports))]) }
 
     /// Carries out one operation for a child.
-    func perform(_ index: Int, of plan: [UInt8], pid: Int32) throws(DrydockError) {
+    /// - Parameter born: whether the process was born in the container's cgroup.
+    func perform(_ index: Int, of plan: [UInt8], pid: Int32, born: Bool) throws(DrydockError) {
         let operation = ParentOperation(index, of: plan)
         switch Int(operation.code) {
         case Int(CL_OP_ID_MAPS):
             try Files.write(Array(operation.text(0).utf8), toFile: FilePath("/proc/\(pid)/uid_map"))
             try Files.write(Array(operation.text(1).utf8), toFile: FilePath("/proc/\(pid)/gid_map"))
-        case Int(CL_OP_CGROUP): try enterCgroup(operation, pid)
+        case Int(CL_OP_CGROUP): try cgroup?.add(pid, born: born)
         case Int(CL_OP_NETWORK): try connect(operation, pid)
         case Int(CL_OP_FORWARD):
             guard let address = IPv4Address(operation.text(0)) else { return }
@@ -44,20 +45,21 @@ final class ParentOperations {
         }
     }
 
-    private func enterCgroup(_ operation: ParentOperation, _ pid: Int32) throws(DrydockError) {
-        if let cgroup { return try cgroup.add(pid) }
-        let (memory, pids, _) = operation.numbers
-        do throws(DrydockError) {
-            let name = operation.text(0)
-            guard !name.isEmpty else { return }
-            let made = try ContainerCgroup(
-                name: name, memory: memory >= 0 ? memory : nil, pids: pids >= 0 ? pids : nil)
-            try made.add(pid)
-            cgroup = made
-        } catch {
-            // Without limits the cgroup is only a convenience, and an ordinary user often may not have one.
-            if memory >= 0 || pids >= 0 { throw error }
+    /// Makes the cgroup that a plan asks for, before the process exists: then it can be born there.
+    /// Returns the cgroup's directory, nil where the process is to be born in the monitor's own.
+    func birthplace(of plan: [UInt8]) throws(DrydockError) -> OwnedDescriptor? {
+        if cgroup == nil, let operation = ParentOperation.first(UInt32(CL_OP_CGROUP), of: plan) {
+            let (memory, pids, _) = operation.numbers
+            do throws(DrydockError) {
+                cgroup = try ContainerCgroup(
+                    name: operation.text(0), memory: memory >= 0 ? memory : nil, pids: pids >= 0 ? pids : nil)
+            } catch {
+                // Without limits the cgroup is only a convenience, and an ordinary user often may not have one.
+                if memory >= 0 || pids >= 0 { throw error }
+            }
         }
+        guard let place = cgroup?.birthplace else { return nil }
+        return try? OwnedDescriptor.open(place, .readOnly)
     }
 
     private func namespace(of pid: Int32) throws(DrydockError) -> OwnedDescriptor {
@@ -67,8 +69,17 @@ final class ParentOperations {
         return opened
     }
 
+    /// A network that cannot be had costs the container its connection, not its start; the client is told.
     private func connect(_ operation: ParentOperation, _ pid: Int32) throws(DrydockError) {
-        let kind = operation.text(0)
+        do throws(DrydockError) {
+            try connect(operation, operation.text(0), pid)
+        } catch {
+            let why = error.reason.map { "\(error.message) (\($0))" } ?? error.message
+            network = [("kind", "isolated"), ("notice", .string(why))]
+        }
+    }
+
+    private func connect(_ operation: ParentOperation, _ kind: String, _ pid: Int32) throws(DrydockError) {
         network.append(("kind", .string(kind)))
         switch kind {
         case "bridge":
@@ -85,7 +96,8 @@ final class ParentOperations {
             let hosts = try OwnedDescriptor.open(FilePath(operation.text(1)), .writeOnly, options: [.append])
             try Files.write(Array(line.utf8), to: hosts.number)
         case "pasta", "slirp4netns":
-            helper = try NetworkHelper.start(kind, pid: pid)
+            let directory = FilePath(operation.text(1)).removingLastComponent()
+            helper = try NetworkHelper.start(kind, pid: pid, directory: directory)
             if kind == "slirp4netns" {
                 network += [("address", "10.0.2.100"), ("prefix", 24), ("gateway", "10.0.2.2")]
             }
@@ -173,6 +185,12 @@ struct ParentOperation {
         numbers = (operation.n.0, operation.n.1, operation.n.2)
         offsets = operation.s
         self.plan = plan
+    }
+
+    /// The first operation of a kind.
+    static func first(_ code: UInt32, of plan: [UInt8]) -> ParentOperation? {
+        let count = plan.withUnsafeBytes { Int($0.load(as: cl_plan.self).count) }
+        return (0..<count).lazy.map { ParentOperation($0, of: plan) }.first { $0.code == code }
     }
 
     /// One of its texts.
