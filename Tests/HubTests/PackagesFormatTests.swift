@@ -1,6 +1,7 @@
 import Crypto
 import Diagnostics
 import Glibc
+import Linux
 import SystemPackage
 import Testing
 
@@ -182,7 +183,7 @@ struct PackagesFormatTests {
         let read = try SigningKey(file: file)
         #expect(made.name == read.name)
         #expect(read.verifies(try made.signature(of: [1, 2, 3]), of: [1, 2, 3]))
-        #expect((HostFiles.status(file)?.st_mode ?? 0) & 0o777 == 0o600)
+        #expect((HostFiles.status(file)?.mode ?? 0) & 0o777 == 0o600)
         try HostFiles.write(file, "nonsense")
         #expect(throws: DrydockError.self) { try SigningKey(file: file) }
     }

@@ -84,7 +84,7 @@ enum Bench {
         let files = FileManager.default.temporaryDirectory.appending(path: "drydock-\(UUID().uuidString)").path
         defer { for end in ["in", "out", "err"] { unlink("\(files).\(end)") } }
         for end in ["in", "out", "err"] {
-            FileManager.default.createFile(
+            _ = FileManager.default.createFile(
                 atPath: "\(files).\(end)", contents: end == "in" ? Data((input ?? "").utf8) : nil)
         }
         process.standardInput = FileHandle(forReadingAtPath: "\(files).in")
