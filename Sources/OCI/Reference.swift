@@ -65,7 +65,8 @@ public struct Reference: Hashable, Sendable {
         }
         if registry == "index.docker.io" { registry = Self.defaultRegistry }
         if path.contains(where: \.isUppercase), Self.isRepository(path.lowercased()) {
-            throw bad(": repository name (\(path)) must be lowercase")
+            let prefix = registry == Self.defaultRegistry && !path.contains("/") ? "library/" : ""
+            throw bad(": repository name (\(prefix)\(path)) must be lowercase")
         }
         guard Self.isRepository(path) else { throw bad() }
         if path.utf8.count > 255 {

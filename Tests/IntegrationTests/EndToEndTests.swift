@@ -47,7 +47,8 @@ struct EndToEndTests {
         let it = try Drydock(actor)
         #expect(it.docker("pull", "-q", "alpine:3.5").status == 0)
         #expect(it.docker("create", "--name", "one", "alpine:3.5").status == 0)
-        let before = it.docker("ps", "-a").output
+        let list = ["ps", "-a", "--format", "{{.ID}} {{.Names}} {{.State}}"]
+        let before = it.docker(list).output
         func check(_ arguments: [String], _ status: Int32, _ words: String, line: Int = #line) {
             let outcome = it.docker(arguments)
             #expect(outcome.status == status, "\(arguments): \(outcome.all)")
@@ -64,16 +65,16 @@ struct EndToEndTests {
         check(
             ["run", "--rm", "alpine:3.5", "nosuchprogram"], 127,
             "exec: \"nosuchprogram\": executable file not found in $PATH")
-        check(["run", "--rm", "alpine:3.5", "/etc"], 126, "permission denied")
+        check(["run", "--rm", "alpine:3.5", "/etc"], 126, "exec: \"/etc\": is a directory")
         check(["run", "--nosuchflag", "alpine:3.5"], 125, "unknown flag: --nosuchflag")
-        check(["nosuchcommand"], 1, "'nosuchcommand' is not a docker command")
+        check(["nosuchcommand"], 1, "unknown command: docker nosuchcommand")
         check(["start", "nosuch"], 1, "No such container: nosuch")
         check(["image", "inspect", "nosuch"], 1, "No such image: nosuch")
         check(["pull"], 1, "requires")
         check(["pull", "localhost:1/x"], 1, "connection refused")
         #expect(it.docker("run", "--rm", "alpine:3.5", "sh", "-c", "exit 7").status == 7)
-        #expect(it.docker("run", "--rm", "alpine:3.5", "sh", "-c", "kill -9 $$").status == 137)
-        #expect(it.docker("ps", "-a").output == before)
+        #expect(it.docker("run", "--rm", "alpine:3.5", "sh", "-c", "sh -c 'kill -9 $$'; exit $?").status == 137)
+        #expect(it.docker(list).output == before)
     }
 
     @Test("Two homes do not see each other", arguments: Actor.available)
@@ -128,9 +129,9 @@ struct EndToEndTests {
     @Test("Nothing of a container's start stays mounted on the host", arguments: Actor.available)
     func mounts(actor: Actor) throws {
         let it = try Drydock(actor)
-        #expect(it.docker("run", "-d", "--name", "m", "alpine:3.5", "sleep", "600").status == 0)
+        #expect(it.docker("run", "-d", "--name", "mm", "alpine:3.5", "sleep", "600").status == 0)
         #expect(!(try String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)).contains(it.home))
-        #expect(it.docker("rm", "-f", "m").status == 0)
+        #expect(it.docker("rm", "-f", "mm").status == 0)
     }
 
     @Test(
@@ -154,14 +155,14 @@ struct EndToEndTests {
         }
         for pause in stride(from: UInt32(1), to: 60, by: 6) { kill(["pull", "alpine:3.5"], after: pause) }
         #expect(
-            it.docker("run", "--name", "c", "alpine:3.5", "sh", "-c", "dd if=/dev/urandom of=/f bs=1M count=20").status
+            it.docker("run", "--name", "cc", "alpine:3.5", "sh", "-c", "dd if=/dev/urandom of=/f bs=1M count=20").status
                 == 0)
-        for pause in stride(from: UInt32(1), to: 400, by: 40) { kill(["commit", "c", "ada/c:1"], after: pause) }
-        #expect(it.docker("commit", "c", "ada/c:1").status == 0)
+        for pause in stride(from: UInt32(1), to: 400, by: 40) { kill(["commit", "cc", "ada/c:1"], after: pause) }
+        #expect(it.docker("commit", "cc", "ada/c:1").status == 0)
         for pause in stride(from: UInt32(1), to: 400, by: 40) { kill(["push", "ada/c:1"], after: pause) }
         #expect(it.docker("push", "ada/c:1").status == 0)
         #expect(it.drydock(["system", "check"]).status == 0)
-        #expect(it.docker("rm", "c").status == 0)
+        #expect(it.docker("rm", "cc").status == 0)
         #expect(it.docker("rmi", "ada/c:1").status == 0)
         let again = it.docker("run", "--rm", "ada/c:1", "sh", "-c", "wc -c < /f")
         #expect(again.output.hasSuffix("20971520\n"), "\(again.all)")

@@ -116,7 +116,7 @@ enum Bench {
         let path = "/tmp/drydock-tests-\(actor.rawValue)-\(getuid())"
         let made = run(prefix(actor) + ["mkdir", "-p", path])
         let prepared = run(
-            prefix(actor) + ["DRYDOCK_HOME=\(path)", "DRYDOCK_UPSTREAM=none", binary(actor), "hub", "prepare"])
+            prefix(actor) + ["env", "DRYDOCK_HOME=\(path)", "DRYDOCK_UPSTREAM=none", binary(actor), "hub", "prepare"])
         guard made.status == 0, prepared.status == 0 else {
             return .failure(DrydockError(.internal, "cannot prepare the hub: \(made.all)\(prepared.all)"))
         }
