@@ -60,7 +60,7 @@ extension Engine {
         }
         return PullResult(
             reference: reference, image: image.id, digest: resolved.digest, isNew: before?.id != image.id,
-            courseImage: config.config.labels[Self.courseImageLabel])
+            courseImage: config.config.labels[Self.courseImageLabel].map { "This is a course image, \($0)." })
     }
 
     /// The label that says what a course image stands for.

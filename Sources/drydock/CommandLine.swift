@@ -32,7 +32,8 @@ struct DrydockCommand: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            PromptCommand.self, DockerPlaceholder.self, RunScriptCommand.self, HubCommand.self, ConfigCommand.self,
+            PromptCommand.self, DockerPlaceholder.self, RunScriptCommand.self, HubCommand.self, DoctorCommand.self,
+            ConfigCommand.self,
             SystemCommand.self,
         ],
         defaultSubcommand: PromptCommand.self)

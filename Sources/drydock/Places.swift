@@ -58,6 +58,12 @@ struct Places: Sendable {
             remedy: "Set DRYDOCK_CONTENT to the directory that holds Lessons and Exercises.")
     }
 
+    /// The language that the environment asks for: `fr` or `en`.
+    var language: String {
+        let named = ["LC_ALL", "LC_MESSAGES", "LANG"].compactMap { environment[$0] }.first { !$0.isEmpty } ?? ""
+        return named.hasPrefix("fr") ? "fr" : "en"
+    }
+
     /// The name of the user who runs this.
     var loginName: String {
         if let name = environment["SUDO_USER"] ?? environment["USER"] ?? environment["LOGNAME"], !name.isEmpty {
