@@ -65,7 +65,7 @@ struct EndToEndTests {
         check(
             ["run", "--rm", "alpine:3.5", "nosuchprogram"], 127,
             "exec: \"nosuchprogram\": executable file not found in $PATH")
-        check(["run", "--rm", "alpine:3.5", "/etc"], 126, "exec: \"/etc\": is a directory")
+        check(["run", "--rm", "alpine:3.5", "/etc"], 126, "exec: \"/etc\": ")
         check(["run", "--nosuchflag", "alpine:3.5"], 125, "unknown flag: --nosuchflag")
         check(["nosuchcommand"], 1, "unknown command: docker nosuchcommand")
         check(["start", "nosuch"], 1, "No such container: nosuch")
