@@ -48,7 +48,10 @@ final class ParentOperations {
     /// Makes the cgroup that a plan asks for, before the process exists: then it can be born there.
     /// Returns the cgroup's directory, nil where the process is to be born in the monitor's own.
     func birthplace(of plan: [UInt8]) throws(DrydockError) -> OwnedDescriptor? {
-        if cgroup == nil, let operation = ParentOperation.first(UInt32(CL_OP_CGROUP), of: plan) {
+        // An exec plan names none: its program joins the container's, where that has one.
+        if cgroup == nil, let operation = ParentOperation.first(UInt32(CL_OP_CGROUP), of: plan),
+            !operation.text(0).isEmpty
+        {
             let (memory, pids, _) = operation.numbers
             do throws(DrydockError) {
                 cgroup = try ContainerCgroup(
