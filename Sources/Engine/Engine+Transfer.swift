@@ -212,7 +212,7 @@ extension Engine {
         var descriptors: [Descriptor] = []
         var blobs: [PushBlob] = []
         for layer in layers {
-            let descriptor = try store.makeBlob(of: layer, trace: span)
+            let descriptor = try blob(of: layer, span)
             descriptors.append(descriptor)
             blobs.append(
                 PushBlob(
@@ -229,6 +229,23 @@ extension Engine {
         return PushImage(
             reference: reference, layers: blobs, config: PushBlob(descriptor: config, content: .bytes(configBytes)),
             manifest: raw)
+    }
+
+    /// The compressed layer. One that was made here is compressed at its first push, which takes a while: the display
+    /// shows it as being prepared.
+    private func blob(of layer: LayerRecord, _ span: Span) throws(DrydockError) -> Descriptor {
+        if let known = try store.blob(of: layer.diffID) { return known }
+        let work = span.begin(
+            TransferEvents.pushLayer, TraceFact("id", .text(layer.diffID.short)),
+            TraceFact("size", .bytes(layer.size)), TraceFact("digest", .digest(layer.diffID.description)))
+        do {
+            let descriptor = try store.makeBlob(of: layer, trace: work)
+            work.end()
+            return descriptor
+        } catch {
+            work.fail(error)
+            throw error
+        }
     }
 
     /// The manifest of an image that was made here: Docker's types where all layers are gzip, OCI's otherwise.

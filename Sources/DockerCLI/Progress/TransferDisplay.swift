@@ -68,7 +68,11 @@ final class TransferDisplay: Sendable {
     }
 
     private func add(_ row: Row, _ span: UInt64, _ state: inout State) {
-        if let place = state.rows.firstIndex(where: { $0.id == row.id }), redraws {
+        // A layer that was being prepared goes on in its row when its turn to be sent comes.
+        let preparing = TransferEvents.Phase.preparing.rawValue
+        if let place = state.rows.firstIndex(where: { $0.id == row.id }),
+            redraws || (row.phase == preparing && state.rows[place].phase == preparing)
+        {
             state.places[span] = place
             return
         }
