@@ -119,7 +119,7 @@ extension Engine {
                 _ = try await ingest.commit()
             } catch {
                 ingest.cancel()
-                throw error
+                throw Self.verificationFailure(error, download.descriptor)
             }
             download.span.fact(TransferEvents.phase, .text(TransferEvents.Phase.complete.rawValue))
         }
@@ -136,6 +136,16 @@ extension Engine {
                 throw error
             }
         }
+    }
+
+    /// Wrong bytes show themselves in many ways (they cannot be decompressed, they make no archive, the digest is
+    /// another); to the user they are one thing, in Docker's words.
+    private static func verificationFailure(_ error: any Error, _ layer: Descriptor) -> any Error {
+        guard let error = error as? DrydockError, error.code == .corrupt else { return error }
+        return DrydockError(
+            .corrupt, "filesystem layer verification failed for digest \(layer.digest)",
+            reason: error.reason ?? error.message,
+            remedy: "Nothing of it was kept. Pull again; if it happens again, the registry's copy is damaged.")
     }
 
     private func copy(blob digest: Digest, into ingest: LayerIngest) throws(DrydockError) {
