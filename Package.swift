@@ -20,6 +20,14 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .testTarget(name: "\(name)Tests", dependencies: [.init(stringLiteral: name)] + dependencies, swiftSettings: strict)
 }
 
+/// A release is one static file: most of the time that a short docker command took was spent by the dynamic loader, on
+/// libraries that it never calls. `DRYDOCK_LINK=dynamic` is for systems without static libraries.
+func whole(_ libraries: String...) -> [LinkerSetting] {
+    if Context.environment["DRYDOCK_LINK"] == "dynamic" { return [] }
+    let flags = ["-static-executable", "-Xlinker", "--strip-all"] + libraries.map { "-l" + $0 }
+    return [.unsafeFlags(flags, .when(configuration: .release))]
+}
+
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
@@ -95,10 +103,11 @@ let package = Package(
                 "Tutor", "Lessons", "Explain", "DockerCLI", "Terminal", "Engine", "Hub", "RegistryClient", "Runtime",
                 "ImageStore",
                 "Layers", "Linux", "OCI", "Diagnostics", argumentParser, systemPackage,
-            ], swiftSettings: strict),
+            ], swiftSettings: strict,
+            linkerSettings: whole("tinfo", "bsd", "md", "zstd", "lzma", "bz2", "z")),
         .executableTarget(
             name: "drydock-monitor", dependencies: ["Linux", "CLinux", "Diagnostics", systemPackage],
-            swiftSettings: strict),
+            swiftSettings: strict, linkerSettings: whole()),
         tests("Diagnostics"),
         tests("OCI", ["Diagnostics"]),
         tests("Linux", ["Diagnostics", systemPackage]),
