@@ -58,7 +58,8 @@ extension Engine {
                 created: created.seconds * 1_000_000_000 + Int64(created.nanoseconds),
                 document: document.json.compact)
             do {
-                try store.add(record)
+                // One that removes itself has nothing to come back to after a power failure, as with Docker.
+                try store.add(record, durably: !request.autoRemove)
                 return CreatedContainer(id: id, name: name, warnings: warnings)
             } catch  where error.code == .conflict && request.name == nil && attempt < 100 {
                 continue

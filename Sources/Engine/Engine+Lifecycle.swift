@@ -85,7 +85,7 @@ extension Engine {
             RemovedContainers(directory: home.path.appending("removed")).keep(last)
         }
         // The row goes first: a kill between the two leaves a directory that nothing names, which `recover` removes.
-        try store.remove(container: record.id)
+        try store.remove(container: record.id, durably: !document.autoRemove)
         try runtime.remove(record.id)
         guard volumes else { return }
         for mount in document.mounts where mount.isVolume && !mount.isNamed {

@@ -4,10 +4,12 @@ internal import OCI
 
 extension ImageStore {
     /// Adds a container.
+    /// - Parameter durably: whether it survives a power failure when this returns. One that is to be removed when it
+    ///   ends need not.
     /// - Throws: code `.conflict` with Docker's words where the name is taken; code `.notFound` where the image's layers
     ///   have gone.
-    public func add(_ container: ContainerRecord) throws(DrydockError) {
-        try write { database in
+    public func add(_ container: ContainerRecord, durably: Bool = true) throws(DrydockError) {
+        try write(durably: durably) { database in
             try database.checkFree(name: container.name, for: container.id)
             if let chain = container.chain {
                 guard try database.layer(chain, self) != nil else {
@@ -64,7 +66,7 @@ extension ImageStore {
     public func update(
         container id: String, _ change: (inout ContainerRecord) -> Void
     ) throws(DrydockError) -> ContainerRecord {
-        try write { database in
+        try writeDurably { database in
             let sql = "SELECT \(ContainerRecord.columns) FROM containers WHERE id = ?"
             guard let row = try Row.fetchOne(database, sql: sql, arguments: [id]) else {
                 throw DrydockError(.notFound, "No such container: \(id)")
@@ -85,9 +87,10 @@ extension ImageStore {
     }
 
     /// Removes a container's record; whether there was one. Its directory is the engine's.
+    /// - Parameter durably: as in `add`.
     @discardableResult
-    public func remove(container id: String) throws(DrydockError) -> Bool {
-        try write { database in
+    public func remove(container id: String, durably: Bool = true) throws(DrydockError) -> Bool {
+        try write(durably: durably) { database in
             try database.execute(sql: "DELETE FROM containers WHERE id = ?", arguments: [id])
             return database.changesCount > 0
         }

@@ -46,6 +46,10 @@ public final class ImageStore: Sendable {
         do { return try database.write(body) } catch { throw DrydockError(database: error) }
     }
 
+    func write<Value>(durably: Bool, _ body: (Database) throws -> Value) throws(DrydockError) -> Value {
+        durably ? try writeDurably(body) : try write(body)
+    }
+
     /// The same, and survives a power failure too: it is on the disk when this returns.
     func writeDurably<Value>(_ body: (Database) throws -> Value) throws(DrydockError) -> Value {
         do {

@@ -18,7 +18,7 @@ extension ImageStore {
     public func record(
         manifest: [UInt8], mediaType: MediaType, reference: Reference, for id: Digest
     ) throws(DrydockError) {
-        try write { database in
+        try writeDurably { database in
             guard try database.image(id) != nil else { throw DrydockError(.notFound, "No such image: \(id)") }
             try database.execute(
                 sql: "UPDATE images SET manifest = ?, manifest_type = ? WHERE id = ?",

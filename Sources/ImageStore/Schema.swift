@@ -11,15 +11,18 @@ enum Schema {
 
     static func open(_ root: FilePath) throws(DrydockError) -> DatabaseQueue {
         var configuration = Configuration()
-        configuration.journalMode = .wal
         configuration.busyMode = .timeout(20)
         configuration.foreignKeysEnabled = false
         configuration.label = "drydock.store"
+        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = NORMAL") }
         let path = root.appending("store.sqlite").string
         do {
             let queue = try DatabaseQueue(path: path, configuration: configuration)
             let found = try queue.read { try Int.fetchOne($0, sql: "PRAGMA user_version") } ?? 0
-            if found == version { return queue }
+            if found == version {
+                foldLog(path, queue)
+                return queue
+            }
             guard found < version else {
                 throw DrydockError(
                     .unsupported, "cannot open \(path)", reason: "a newer Drydock has made it",
@@ -27,12 +30,25 @@ enum Schema {
             }
             let lock = try FileLock(root.appending("migration.lock"))
             defer { lock.unlock() }
+            // The mode stays with the file. (`Configuration.journalMode` would write and sync at every opening.)
+            try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA journal_mode = WAL") }
             try migrator.migrate(queue)
             try queue.write { try $0.execute(sql: "PRAGMA user_version = \(version)") }
             return queue
         } catch {
             throw DrydockError(database: error)
         }
+    }
+
+    /// The write-ahead log may grow to so many bytes before an opening folds it into the database.
+    private static let longestLog = 512 << 10
+
+    /// Commands end without closing the database (that would sync twice for each of them), so the log grows from one
+    /// to the next, and each has to read it. Now and then one of them pays for folding it.
+    private static func foldLog(_ path: String, _ queue: DatabaseQueue) {
+        guard let log = try? FileAt.status(FileAt.workingDirectory, path + "-wal"), log.size > longestLog else { return }
+        // Where others are in the middle of something, the next one does it.
+        _ = try? queue.writeWithoutTransaction { try $0.checkpoint(.truncate) }
     }
 
     /// Migrations are named and never edited.

@@ -15,11 +15,14 @@ enum DockerMain {
         _ = try UserNamespace.enter()
     }
 
+    /// The engine of this process's command. It is never closed: closing the store would fold its log into the
+    /// database, with two syncs; the log serves the next command as well.
+    private static let opened = Mutex<Engine?>(nil)
+
     static func run(_ arguments: [String], places: Places) async -> Int32 {
         let trace = Trace()
         let events = Mutex<[TraceEvent]>([])
         trace.listen { event in events.withLock { $0.append(event) } }
-        let opened = Mutex<Engine?>(nil)
         let context = CommandContext(
             engine: { () throws(DrydockError) in
                 let engine = try Composition(places: places).engine()
