@@ -46,7 +46,9 @@ enum Schema {
     /// Commands end without closing the database (that would sync twice for each of them), so the log grows from one
     /// to the next, and each has to read it. Now and then one of them pays for folding it.
     private static func foldLog(_ path: String, _ queue: DatabaseQueue) {
-        guard let log = try? FileAt.status(FileAt.workingDirectory, path + "-wal"), log.size > longestLog else { return }
+        guard let log = try? FileAt.status(FileAt.workingDirectory, path + "-wal"), log.size > longestLog else {
+            return
+        }
         // Where others are in the middle of something, the next one does it.
         _ = try? queue.writeWithoutTransaction { try $0.checkpoint(.truncate) }
     }
