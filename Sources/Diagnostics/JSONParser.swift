@@ -167,8 +167,11 @@ private struct JSONParser {
 
     private func number(from start: Int, whole: Bool) throws(DrydockError) -> JSONValue {
         let text = String(decoding: bytes[start..<position], as: UTF8.self)
+        let digits = text.drop { $0 == "-" }
+        guard digits.first?.isNumber ?? false, !(digits.hasPrefix("0") && digits.dropFirst().first?.isNumber ?? false)
+        else { throw failure("expected a value") }
         if whole, let value = Int64(text) { return .int(value) }
-        if let value = Double(text), text.first != "+" { return .double(value) }
+        if let value = Double(text) { return .double(value) }
         throw failure("expected a value")
     }
 }

@@ -8,16 +8,16 @@ private let rooms: [String: Set<String>] = [
     "Linux": ["CLinux", "Diagnostics"],
     "Layers": ["CArchive", "Linux", "OCI", "Diagnostics"],
     "ImageStore": ["OCI", "Layers", "Linux", "Diagnostics"],
-    "RegistryClient": ["OCI", "Diagnostics"],
+    "RegistryClient": ["OCI", "Linux", "Diagnostics"],
     "Hub": ["OCI", "ImageStore", "Layers", "Linux", "RegistryClient", "Diagnostics"],
-    "Runtime": ["Linux", "OCI", "Diagnostics"],
+    "Runtime": ["CLinux", "Linux", "OCI", "Diagnostics"],
     "Engine": ["ImageStore", "Layers", "Runtime", "RegistryClient", "Linux", "OCI", "Diagnostics"],
     "DockerCLI": ["Engine", "OCI", "Diagnostics"],
     "Lessons": ["Engine", "OCI", "Diagnostics"],
     "Explain": ["Engine", "OCI", "Diagnostics"],
     "Terminal": ["CEdit", "Diagnostics", "Linux"],
     "Tutor": ["Lessons", "Explain", "DockerCLI", "Terminal", "Engine", "Linux", "OCI", "Diagnostics"],
-    "drydock-monitor": ["Linux", "CLinux"],
+    "drydock-monitor": ["CLinux", "Linux", "Diagnostics"],
 ]
 
 /// Names of our own targets, so that an import of one room by another can be told from an import of a package.
