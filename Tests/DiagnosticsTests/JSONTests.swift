@@ -24,7 +24,8 @@ struct JSONTests {
     @Test(
         "Text that is not JSON is refused and never crashes the reader",
         arguments: [
-            "", "{", "[1,", "{\"a\"}", "tru", "01", "01x", "\"\u{1}\"", "[1]x", "nul", "{\"a\":}", "\"\\u12\"", "-", "+1",
+            "", "{", "[1,", "{\"a\"}", "tru", "01", "01x", "\"\u{1}\"", "[1]x", "nul", "{\"a\":}", "\"\\u12\"", "-",
+            "+1",
             String(repeating: "[", count: 2000),
         ])
     func refused(text: String) {
