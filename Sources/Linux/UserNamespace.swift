@@ -69,6 +69,13 @@ public enum UserNamespace {
         public var outside: UInt64
         /// How many.
         public var count: UInt64
+
+        /// Makes a line.
+        public init(inside: UInt64, outside: UInt64, count: UInt64) {
+            self.inside = inside
+            self.outside = outside
+            self.count = count
+        }
     }
 
     /// The lines of an id map such as `/proc/self/uid_map`; empty where it cannot be read.
@@ -90,6 +97,12 @@ public enum SubordinateIDs {
         public var first: UInt32
         /// How many.
         public var count: UInt32
+
+        /// Makes a range.
+        public init(first: UInt32, count: UInt32) {
+            self.first = first
+            self.count = count
+        }
     }
 
     /// The ranges of a user in the text of /etc/subuid or /etc/subgid; lines may name the user or its number.
