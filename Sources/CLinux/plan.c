@@ -107,15 +107,12 @@ static void await_parent(run *r) {
 
 // Mounting -----------------------------------------------------------------------------------------------------------
 
-// A place in the root as an O_PATH descriptor, made when missing (its parents too). Returns it or -errno.
-static int place(run *r, const char *path, int file, mode_t mode) {
-    int fd = cl_open_in_root(r->root, path, O_PATH, 0);
-    if (fd != -ENOENT) return fd;
-    char part[PATH_MAX];
-    size_t length = strlen(path);
-    if (length >= sizeof part) return -ENAMETOOLONG;
+// One attempt at `place`. When a symbolic link without a target is in the way, the path through that target is left in
+// `path` and -ELOOP is returned.
+static int place_once(run *r, char *path, int file, mode_t mode) {
+    char part[PATH_MAX], target[PATH_MAX];
+    size_t length = strlen(path), end = 0;
     int parent = cl_open_in_root(r->root, ".", O_PATH, 0);
-    size_t end = 0;
     while (parent >= 0 && end < length) {
         while (path[end] == '/') end++;
         size_t start = end;
@@ -130,13 +127,37 @@ static int place(run *r, const char *path, int file, mode_t mode) {
         if (next == -ENOENT) {
             const char *name = part + start;
             int made = last && file ? mknodat(parent, name, S_IFREG | 0644, 0) : mkdirat(parent, name, last ? mode : 0755);
-            next = made < 0 && errno != EEXIST ? -errno : openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+            int failure = made < 0 ? -errno : 0;
+            ssize_t size = failure == -EEXIST ? readlinkat(parent, name, target, sizeof target) : -1;
+            if (size >= 0) {
+                size_t before = target[0] == '/' ? 0 : start, rest = length - end;
+                close(parent);
+                if (before + (size_t)size + rest >= PATH_MAX) return -ENAMETOOLONG;
+                memmove(path + before + size, path + end, rest + 1);
+                memcpy(path + before, target, (size_t)size);
+                return -ELOOP;
+            }
+            next = failure && failure != -EEXIST ? failure : openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
             if (next == -1) next = -errno;
         }
         close(parent);
         parent = next;
     }
     return parent;
+}
+
+// A place in the root as an O_PATH descriptor, made when missing (its parents too). Returns it or -errno.
+static int place(run *r, const char *wanted, int file, mode_t mode) {
+    char path[PATH_MAX];
+    int fd = cl_open_in_root(r->root, wanted, O_PATH, 0);
+    if (fd != -ENOENT) return fd;
+    if (strlen(wanted) >= sizeof path) return -ENAMETOOLONG;
+    copy_text(path, sizeof path, wanted);
+    for (int links = 0; links < 40; links++) {
+        fd = place_once(r, path, file, mode);
+        if (fd != -ELOOP) return fd;
+    }
+    return -ELOOP;
 }
 
 static int remount_attributes(int fd, uint64_t attributes, int recursive) {

@@ -276,6 +276,7 @@ int cl_open_pty(int *master, int *terminal) {
 static volatile int signal_pipe = -1;
 static struct sigaction saved_actions[65];
 static char saved[65];
+static sigset_t saved_mask;
 
 static void forward_signal(int number) {
     int before = errno;
@@ -286,16 +287,22 @@ static void forward_signal(int number) {
 
 int cl_signals_to_pipe(const int *signals, int count, int fd) {
     struct sigaction action = {.sa_handler = forward_signal, .sa_flags = SA_RESTART};
+    sigset_t wanted;
+    sigemptyset(&wanted);
     signal_pipe = fd;
     for (int i = 0; i < count; i++) {
         int number = signals[i];
         if (number < 1 || number > 64 || saved[number]) continue;
         if (sigaction(number, &action, &saved_actions[number]) == 0) saved[number] = 1;
+        sigaddset(&wanted, number);
     }
+    // A parent may have left them blocked; this thread takes them.
+    pthread_sigmask(SIG_UNBLOCK, &wanted, &saved_mask);
     return 0;
 }
 
 void cl_signals_restore(void) {
+    pthread_sigmask(SIG_SETMASK, &saved_mask, NULL);
     for (int number = 1; number < 65; number++) {
         if (!saved[number]) continue;
         sigaction(number, &saved_actions[number], NULL);

@@ -48,8 +48,8 @@ struct RuntimeNetworkTests {
     func bridge() throws {
         let it = try Drydock(.root)
         try #require(it.docker("pull", "-q", "alpine:3.5").status == 0)
-        try #require(it.docker("run", "-d", "--name", "a", "alpine:3.5", "sleep", "600").status == 0)
-        let address = it.docker("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "a").output
+        try #require(it.docker("run", "-d", "--name", "aa", "alpine:3.5", "sleep", "600").status == 0)
+        let address = it.docker("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "aa").output
             .trimmingCharacters(in: .whitespacesAndNewlines)
         let ping = it.docker("run", "--rm", "alpine:3.5", "ping", "-c1", "-W2", address)
         #expect(ping.status == 0, "\(ping.all)")

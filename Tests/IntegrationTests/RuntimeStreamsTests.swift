@@ -60,12 +60,12 @@ struct RuntimeStreamsTests {
     func exec(actor: Actor) throws {
         let it = try prepared(actor)
         try #require(
-            it.docker("run", "-d", "--name", "e", "--network", "none", "alpine:3.5", "sleep", "600").status == 0)
-        let ended = terminal(it, ["exec", "-it", "e", "sh", "-c", "tty; exit 9"])
+            it.docker("run", "-d", "--name", "ee", "--network", "none", "alpine:3.5", "sleep", "600").status == 0)
+        let ended = terminal(it, ["exec", "-it", "ee", "sh", "-c", "tty; exit 9"])
         #expect(ended.status == 9)
         #expect(ended.output.contains("/dev/pts/"))
-        #expect(it.docker(["exec", "-i", "e", "cat"], input: "through\n").output == "through\n")
-        let missing = it.docker("exec", "e", "nosuch")
+        #expect(it.docker(["exec", "-i", "ee", "cat"], input: "through\n").output == "through\n")
+        let missing = it.docker("exec", "ee", "nosuch")
         #expect(missing.status == 127)
         #expect(missing.all.contains("exec: \"nosuch\": executable file not found in $PATH"))
     }
@@ -74,7 +74,7 @@ struct RuntimeStreamsTests {
     func signals(actor: Actor) throws {
         let it = try prepared(actor)
         let words = it.command([
-            "docker", "run", "--rm", "--name", "s", "--network", "none", "alpine:3.5", "sh", "-c",
+            "docker", "run", "--rm", "--name", "ss", "--network", "none", "alpine:3.5", "sh", "-c",
             "trap 'echo got; exit 12' TERM; echo ready; while :; do sleep 0.05; done",
         ])
         let quoted = words.map { "'" + $0.replacingOccurrences(of: "'", with: "'\\''") + "'" }.joined(separator: " ")
