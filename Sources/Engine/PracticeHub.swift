@@ -13,6 +13,10 @@ public protocol PracticeHub: Sendable {
     /// - Throws: code `.conflict` where the name is taken, `.invalidArgument` where name or password are not allowed.
     func createAccount(_ name: String, password: String) throws(DrydockError)
 
+    /// Takes a tag away; what it pointed at stays where something else names it. Nothing happens where there is none.
+    /// - Parameter reference: a name on `docker.io` with its tag, as a user types it: `ada/nodejs:1.0`.
+    func removeTag(_ reference: String) throws(DrydockError)
+
     /// Keeps the hub from ending while the value that is returned lives.
     func lease() throws(DrydockError) -> any Sendable
 

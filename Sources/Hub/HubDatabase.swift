@@ -32,6 +32,11 @@ struct HubDatabase: Sendable {
         do { return try pool.write(work) } catch { throw Self.translated(error) }
     }
 
+    /// For statements that SQLite refuses within a transaction.
+    func outsideTransaction<Result>(_ work: (Database) throws -> Result) throws(DrydockError) -> Result {
+        do { return try pool.writeWithoutTransaction(work) } catch { throw Self.translated(error) }
+    }
+
     private static func translated(_ error: any Error) -> DrydockError {
         if let known = error as? DrydockError { return known }
         if let database = error as? DatabaseError {

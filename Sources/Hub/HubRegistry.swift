@@ -91,6 +91,11 @@ public final class HubRegistry: Sendable {
         return digest
     }
 
+    /// Takes a tag away, as the hub's owner; the manifest stays. Nothing happens where there is no such tag.
+    public func removeTag(_ tag: String, of repository: String) throws(DrydockError) {
+        _ = try removeManifest(tag, in: repository)
+    }
+
     /// Says what a repository is, for `docker search`.
     public func describe(_ repository: String, _ description: String, stars: Int = 0) throws(DrydockError) {
         try database.write { database in

@@ -1,4 +1,5 @@
 public import Diagnostics
+import Glibc
 import HTTPTypes
 import Hummingbird
 import ImageStore
@@ -130,7 +131,8 @@ public enum HubServer {
             guard isFirst else { return }
             let reached = HubAddress(host: Self.reachable(address.host), port: port)
             try? await blocking { () throws(DrydockError) in
-                try HubStateFile(host: reached.host, port: port, ready: true).write(settings.data)
+                try HubStateFile(host: reached.host, port: port, ready: true, process: getpid()).write(
+                    settings.data)
                 if let number = settings.readyDescriptor {
                     let descriptor = OwnedDescriptor(number)
                     try Files.write(Array("\(reached.host):\(port)\n".utf8), to: descriptor.number)

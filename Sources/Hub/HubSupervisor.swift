@@ -1,5 +1,6 @@
 public import Diagnostics
 import Dispatch
+import Glibc
 import Linux
 import OCI
 import Synchronization
@@ -61,18 +62,21 @@ struct HubStateFile: Sendable {
     var port: Int?
     /// Whether it answers at that address; meaningless once its lock is free.
     var ready = false
+    /// The process that serves.
+    var process: Int32?
 
     static func read(_ data: FilePath) -> HubStateFile {
         guard let bytes = try? Files.readIfPresent(HubPaths.address(data)), let json = try? JSONValue(parsing: bytes)
         else { return HubStateFile() }
         return HubStateFile(
-            host: json["host"]?.string, port: json["port"]?.int.map(Int.init), ready: json["ready"]?.bool ?? false)
+            host: json["host"]?.string, port: json["port"]?.int.map(Int.init), ready: json["ready"]?.bool ?? false,
+            process: json["pid"]?.int.map(Int32.init(truncatingIfNeeded:)))
     }
 
     func write(_ data: FilePath) throws(DrydockError) {
         let json: JSONValue = [
             "host": host.map(JSONValue.string) ?? .null, "port": port.map { .int(Int64($0)) } ?? .null,
-            "ready": .bool(ready),
+            "ready": .bool(ready), "pid": process.map { .int(Int64($0)) } ?? .null,
         ]
         try AtomicFile.write((json.compact + "\n").utf8, to: HubPaths.address(data), durable: false)
     }
@@ -158,6 +162,22 @@ public enum HubSupervisor {
     public static func running(data: FilePath) throws(DrydockError) -> HubAddress? {
         guard FileLock.isHeld(HubPaths.serveLock(data)) else { return nil }
         return HubStateFile.read(data).address
+    }
+
+    /// Ends the hub of a directory, however many leases there are, and waits until it has ended. Nothing happens where
+    /// none serves it.
+    /// - Parameter patience: how long it may take to end by itself; then it is killed.
+    public static func stop(data: FilePath, patience: Duration = .seconds(3)) throws(DrydockError) {
+        let isServed = { FileLock.isHeld(HubPaths.serveLock(data)) }
+        guard isServed(), let number = HubStateFile.read(data).process else { return }
+        let process = try ProcessHandle(number)
+        for signal in [SIGTERM, SIGKILL] {
+            guard isServed() else { return }
+            try process.signal(signal)
+            let deadline = ContinuousClock.now + patience
+            var wait = pollfd(fd: process.descriptor.number, events: Int16(POLLIN), revents: 0)
+            while ContinuousClock.now < deadline, poll(&wait, 1, 100) == 0 {}
+        }
     }
 
     /// Keeps the hub from ending while the returned value lives, even before it is started. It costs an open file.

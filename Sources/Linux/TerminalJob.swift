@@ -69,6 +69,17 @@ public final class TerminalJob {
         }
     }
 
+    /// Whether keys go to whoever reads one by one, as soon as they are pressed (no canonical mode, termios(3)).
+    public var takesSingleKeys: Bool { !hasLocalFlag(tcflag_t(ICANON)) }
+
+    /// Whether what is typed is shown by the terminal itself.
+    public var echoes: Bool { hasLocalFlag(tcflag_t(ECHO)) }
+
+    private func hasLocalFlag(_ flag: tcflag_t) -> Bool {
+        var modes = termios()
+        return tcgetattr(terminal, &modes) == 0 && modes.c_lflag & flag != 0
+    }
+
     /// Takes the terminal away, as closing its window does: the program is told with SIGHUP.
     public func hangUp() {
         kill(-process, SIGHUP)

@@ -85,7 +85,7 @@ final class ScriptedRunner: CommandRunner {
                 if !lines.isEmpty {
                     guard isReady || quiet >= patience.silence, let line = lines.popFirst() else { continue }
                     screen.forget()
-                    job.type(keys(line))
+                    job.type(keys(of: line))
                     quiet = 0
                 } else if (screen.showsPrompt && quiet >= patience.surplus) || quiet >= patience.limit {
                     goodbyes += 1
@@ -105,16 +105,6 @@ final class ScriptedRunner: CommandRunner {
             word == "--tty"
                 || (word.hasPrefix("-") && !word.hasPrefix("--") && word.count <= 4
                     && word.dropFirst().allSatisfy { "itd".contains($0) } && word.contains("t"))
-        }
-    }
-
-    /// What is typed for a line: the line and Enter; `^C`, `^D` and `^Z` alone are those keys.
-    private func keys(_ line: String) -> [UInt8] {
-        switch line {
-        case "^C": [3]
-        case "^D": [4]
-        case "^Z": [26]
-        default: Array(line.utf8) + [0x0D]
         }
     }
 }

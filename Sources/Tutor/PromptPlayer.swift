@@ -3,40 +3,62 @@ import Dispatch
 public import Engine
 public import Lessons
 import Linux
-import OCI
 public import SystemPackage
-import Terminal
 
-/// Plays the transcripts of exercises for the tester: every command line goes the way that it goes at the prompt, on a
-/// terminal of its own, in a state directory that is new for each play.
+/// Plays the transcripts of exercises for the tester: starts the prompt on a real terminal, in a state directory that is
+/// new for each play, makes its account as a learner does, and types.
 public struct PromptPlayer: TranscriptPlayer {
+    /// What of a play depends on who composes the program.
+    public struct Surroundings: Sendable {
+        /// The `drydock` executable.
+        public var executable: FilePath
+        /// The environment of the prompt, without `DRYDOCK_HOME`.
+        public var environment: [String: String]
+        /// Puts what the hub offers into a new state directory.
+        public var fill: @Sendable (Home) throws(DrydockError) -> Void
+        /// What is so in a state directory.
+        public var observe: @Sendable (Home) throws(DrydockError) -> any Observation
+
+        /// Makes the surroundings; see the properties.
+        public init(
+            executable: FilePath, environment: [String: String],
+            fill: @escaping @Sendable (Home) throws(DrydockError) -> Void,
+            observe: @escaping @Sendable (Home) throws(DrydockError) -> any Observation
+        ) {
+            self.executable = executable
+            self.environment = environment
+            self.fill = fill
+            self.observe = observe
+        }
+    }
+
     private let root: FilePath
-    private let configure: @Sendable (Home) throws(DrydockError) -> TutorConfiguration
+    private let surroundings: Surroundings
 
     /// Makes a player.
     /// - Parameters:
     ///   - root: an existing directory, in which the state directories are made and removed again.
-    ///   - configure: puts a session's parts together for a state directory that is about to be made; its hub must have the
-    ///     images of the course ready.
-    public init(
-        root: FilePath, configure: @escaping @Sendable (Home) throws(DrydockError) -> TutorConfiguration
-    ) {
+    public init(root: FilePath, surroundings: Surroundings) {
         self.root = root
-        self.configure = configure
+        self.surroundings = surroundings
     }
 
-    /// Makes a fresh state with an account on the hub.
-    public func begin(_ exercise: Exercise) async throws(DrydockError) -> any PlayedSession {
-        let home = Home(root.appending("\(exercise.id)-\(UInt64.random(in: .min ... .max))"))
-        let learner = Learner(user: "learner", password: AccountRules.makePassword())
-        let configuration = try configure(home)
-        let play = PromptPlay(configuration, learner: learner)
-        try await play.open(exercise)
-        return play
+    /// Makes a fresh state with an account on the hub, at the prompt of which the exercise is open.
+    public func begin(_ exercise: Exercise, in language: Language) async throws(DrydockError) -> any PlayedSession {
+        // Short: the paths of sockets below it have a limit.
+        let home = Home(root.appending(String(UInt32.random(in: .min ... .max), radix: 36)))
+        let play = try PromptPlay(home: home, surroundings: surroundings, language: language)
+        do throws(DrydockError) {
+            try await play.start()
+            return play
+        } catch {
+            await play.end()
+            throw error
+        }
     }
 }
 
-/// One play. Its commands block, so it has a thread of its own.
+/// One play. It blocks, so it has a thread of its own.
 private actor PromptPlay: PlayedSession {
     private let executor = BlockingExecutor()
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -44,45 +66,67 @@ private actor PromptPlay: PlayedSession {
     nonisolated let learner: Learner
     nonisolated let observation: any Observation
     nonisolated let progressFile: FilePath
-    private let configuration: TutorConfiguration
-    private var session: Session?
+    private let home: Home
+    private let surroundings: PromptPlayer.Surroundings
+    private let language: Language
+    private var terminal: PromptTerminal?
 
-    init(_ configuration: TutorConfiguration, learner: Learner) {
-        self.configuration = configuration
-        self.learner = learner
-        observation = EngineObservation(configuration.engine)
-        progressFile = configuration.home.path.appending("tester.sqlite")
+    init(home: Home, surroundings: PromptPlayer.Surroundings, language: Language) throws(DrydockError) {
+        self.home = home
+        self.surroundings = surroundings
+        self.language = language
+        learner = Learner(user: "learner", password: AccountRules.makePassword())
+        progressFile = home.path.appending("tester.sqlite")
+        try Files.makeDirectories(home.path, mode: 0o700)
+        observation = try surroundings.observe(home)
+    }
+
+    private var environment: [String: String] {
+        surroundings.environment.merging(["DRYDOCK_HOME": home.path.string]) { $1 }
+    }
+
+    func start() throws(DrydockError) {
+        try surroundings.fill(home)
+        let terminal = try PromptTerminal(
+            JobRequest(
+                [surroundings.executable.string, "learn", "--lang", language.rawValue], environment: environment,
+                directory: home.path.string))
+        self.terminal = terminal
+        let loginName = environment["USER"] ?? ""
+        try terminal.answer(Phrases.askUser(AccountRules.name(from: loginName))[language], learner.user)
+        for question in [Phrases.askPassword, Phrases.repeatPassword] {
+            try terminal.answer(question[language], learner.password ?? "", isHidden: true)
+        }
+        try terminal.waitForPrompt()
     }
 
     func open(_ exercise: Exercise) throws(DrydockError) {
-        try Files.makeDirectories(configuration.home.path, mode: 0o700)
-        _ = try configuration.hub.ensureRunning()
-        try configuration.hub.createAccount(learner.user, password: learner.password ?? "")
-        let console = Console(look: { .plain }, write: { _ in })
-        let session = try Session(
-            configuration, console: console, runner: ScriptedRunner(console: console, isDirect: false),
-            asker: NobodyThere())
-        session.directory = try session.workspace.open(exercise)
-        self.session = session
+        _ = try run(Transcript.Command("start \(exercise.id)"))
     }
 
     func play(_ command: Transcript.Command) throws(DrydockError) -> CommandRecord {
-        guard let session else { throw DrydockError(.internal, "the play has ended") }
-        guard case .more(let status) = session.handle(command.line, input: command.input) else {
-            throw DrydockError(.invalidArgument, "\(command.line): a transcript cannot end the session")
-        }
-        return CommandRecord(line: command.line, status: status)
+        CommandRecord(line: command.line, status: try run(command))
+    }
+
+    private func run(_ command: Transcript.Command) throws(DrydockError) -> Int32 {
+        guard let terminal else { throw DrydockError(.internal, "the play has ended") }
+        return try terminal.run(command.line, input: command.input)
+    }
+
+    func hasShown(_ text: LocalizedText) -> Bool {
+        // Marks, line breaks and boxes depend on the terminal; the letters do not.
+        func letters(_ text: String) -> String { text.filter { $0.isLetter || $0.isNumber } }
+        return letters(terminal?.shown ?? "").contains(letters(text[language]))
     }
 
     func end() {
-        if let session {
-            let ids = (try? session.configuration.engine.containers(all: true, sizes: false, matching: [:])) ?? []
-            if !ids.isEmpty {
-                _ = session.handle("docker container rm --force \(ids.map(\.id).joined(separator: " "))")
-            }
-        }
-        session = nil
-        try? Files.removeTree(configuration.home.path)
+        terminal?.close()
+        terminal = nil
+        let program = surroundings.executable.string
+        // A program of its own: what identities of a user namespace have made, only they can remove.
+        _ = try? ChildProcess.run(
+            program, [program, "system", "erase", "--force"], environment: environment.map { "\($0)=\($1)" })
+        try? Files.removeTree(home.path)
     }
 }
 

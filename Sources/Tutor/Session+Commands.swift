@@ -215,8 +215,7 @@ extension Session {
             guard try exists({ () throws(DrydockError) in try engine.inspectImage(name) }) else { return }
             try docker(["image", "rm", "--force", name])
         case .removeFromRegistry(let name):
-            // The distribution API has no way to take a tag away that every registry knows; a later push replaces it.
-            _ = name
+            try configuration.hub.removeTag(name)
         case .logOut(let registry):
             guard try engine.loggedIn(server: registry) != nil else { return }
             try docker(["logout"] + (registry.map { [$0] } ?? []))

@@ -54,12 +54,23 @@ public final class TutorSession {
                 session.end()
                 return
             case .text(let line):
-                if session.handle(line) == .quit {
+                guard case .more(let status) = session.handle(line) else {
                     session.end()
                     return
                 }
+                markEnd(status, on: console)
             }
         }
+    }
+}
+
+extension TutorSession {
+    /// Tells the terminal that a command has ended, and how, as shells do (OSC 133 D): terminals that know it let one jump
+    /// from command to command and show which failed; others drop it.
+    private func markEnd(_ status: Int32, on console: Console) {
+        let terminal = configuration.environment["TERM"] ?? ""
+        guard console.look.isTerminal, !["", "dumb", "linux"].contains(terminal) else { return }
+        console.write("\u{1B}]133;D;\(status)\u{07}")
     }
 }
 

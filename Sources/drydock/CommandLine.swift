@@ -32,9 +32,8 @@ struct DrydockCommand: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            PromptCommand.self, DockerPlaceholder.self, RunScriptCommand.self, HubCommand.self, DoctorCommand.self,
-            ConfigCommand.self,
-            SystemCommand.self,
+            PromptCommand.self, DockerPlaceholder.self, RunScriptCommand.self, ExerciseCommand.self, HubCommand.self,
+            DoctorCommand.self, ConfigCommand.self, SystemCommand.self,
         ],
         defaultSubcommand: PromptCommand.self)
 }

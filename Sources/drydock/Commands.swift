@@ -64,7 +64,7 @@ struct ConfigCommand: AsyncParsableCommand {
 /// `drydock system …`: what the engine needs done now and then.
 struct SystemCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "system", abstract: "Look after the state.", subcommands: [Check.self, Cleanup.self])
+        commandName: "system", abstract: "Look after the state.", subcommands: [Check.self, Erase.self, Cleanup.self])
 
     /// `drydock system check`
     struct Check: AsyncParsableCommand {
@@ -75,6 +75,37 @@ struct SystemCommand: AsyncParsableCommand {
             try await reporting { () async throws(DrydockError) in
                 try Composition(places: Places()).engine().recover()
                 print("The state is consistent.")
+            }
+        }
+    }
+
+    /// `drydock system erase --force`
+    struct Erase: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Remove the whole state: containers, images, the practice hub and its accounts, progress.")
+        @Flag(name: .shortAndLong, help: "Really do it.") var force = false
+
+        /// Whether a command line is one that erases: that needs every identity that made files in the home.
+        static func isMeant(by words: [String]) -> Bool { words.dropFirst().prefix(2) == ["system", "erase"] }
+
+        func run() async throws {
+            try await reporting { () async throws(DrydockError) in
+                let places = Places()
+                guard force else {
+                    throw DrydockError(
+                        .invalidArgument, "nothing was removed", reason: "this cannot be undone",
+                        remedy: "To remove everything in \(places.home.path), say --force.")
+                }
+                guard Files.exists(places.home.path) else { return }
+                let composition = Composition(places: places)
+                if Files.exists(places.home.store) {
+                    let engine = try composition.engine()
+                    for container in try engine.containers(all: true, sizes: false, matching: [:]) {
+                        try engine.removeContainer(container.id, force: true, volumes: true)
+                    }
+                }
+                try composition.hub.stop()
+                try Files.removeTree(places.home.path)
             }
         }
     }

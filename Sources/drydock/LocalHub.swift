@@ -3,6 +3,7 @@ import DockerCLI
 import Engine
 import Hub
 import Linux
+import OCI
 import SystemPackage
 
 /// The practice hub of a home, for the engine and the tutor.
@@ -25,11 +26,25 @@ struct LocalHub: PracticeHub {
         try HubRegistry(data: data).createAccount(name, password: password)
     }
 
+    func removeTag(_ reference: String) throws(DrydockError) {
+        let name = try Reference(parsing: reference)
+        guard name.registry == Reference.defaultRegistry else { return }
+        try HubRegistry(data: data).removeTag(name.tag ?? "latest", of: name.repository)
+    }
+
     func lease() throws(DrydockError) -> any Sendable { try HubSupervisor.lease(data: data) }
 
     func prepare(_ span: Span) async throws(DrydockError) {
         _ = try content().prepare(span)
     }
+
+    /// Makes a hub that offers the same, with no accounts, in another home.
+    func copy(to home: Home) throws(DrydockError) {
+        try HubRegistry(data: data).copy(to: home.hub)
+    }
+
+    /// Ends the hub's process, where there is one.
+    func stop() throws(DrydockError) { try HubSupervisor.stop(data: data) }
 
     /// `drydock hub prepare`: says what it does, and that there was nothing to do.
     func prepareWithProgress() throws(DrydockError) {

@@ -26,6 +26,13 @@ struct Places: Sendable {
         executable = Self.readLink("/proc/self/exe") ?? FilePath("/usr/local/bin/drydock")
     }
 
+    /// The places of another home, with another environment, for the same program.
+    init(_ other: Places, home: Home, environment: [String: String]) {
+        self.environment = environment
+        self.home = home
+        executable = other.executable
+    }
+
     static var workingDirectory: FilePath {
         guard let buffer = getcwd(nil, 0) else { return "/" }
         defer { free(buffer) }

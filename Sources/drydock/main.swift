@@ -1,6 +1,7 @@
 import ArgumentParser
 import Diagnostics
 import Glibc
+import Linux
 import SystemPackage
 
 // Nothing that starts a thread may come before `DockerMain.prepare`: entering a user namespace needs a process with
@@ -19,6 +20,14 @@ if calledAsDocker || words.dropFirst().first == "docker" {
         exit(125)
     }
     exit(MainThreadExecutor.run { await DockerMain.run(arguments, places: places) })
+}
+if SystemCommand.Erase.isMeant(by: words) {
+    do {
+        try UserNamespace.enter()
+    } catch {
+        report(error)
+        exit(1)
+    }
 }
 exit(
     MainThreadExecutor.run {

@@ -280,7 +280,7 @@ extension FakeDocker.World {
 struct FakePlayer: TranscriptPlayer {
     let directory: FilePath
 
-    func begin(_ exercise: Exercise) async throws(DrydockError) -> any PlayedSession {
+    func begin(_ exercise: Exercise, in language: Language) async throws(DrydockError) -> any PlayedSession {
         FakeSession(
             docker: FakeDocker(), progressFile: directory.appending("\(UInt64.random(in: .min ... .max)).sqlite"))
     }

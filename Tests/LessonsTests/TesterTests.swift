@@ -16,7 +16,9 @@ struct TesterTests {
             try write("", to: content.appending("Lessons/.keep"))
             try write("", to: content.appending("Exercises/.keep"))
             let library = try ContentLibrary(root: content)
-            let tester = ExerciseTester(library: library, player: FakePlayer(directory: directory), repeats: repeats)
+            var options = ExerciseTester.Options()
+            options.repeats = repeats
+            let tester = ExerciseTester(library: library, player: FakePlayer(directory: directory), options: options)
             return await tester.test(exercise)
         }
     }

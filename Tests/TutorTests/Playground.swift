@@ -123,6 +123,8 @@ final class FakeHub: PracticeHub {
     func createAccount(_ name: String, password: String) throws(DrydockError) {
         accounts.withLock { $0[name] = password }
     }
+    let removedTags = Mutex<[String]>([])
+    func removeTag(_ reference: String) throws(DrydockError) { removedTags.withLock { $0.append(reference) } }
     func lease() throws(DrydockError) -> any Sendable { 0 }
     func prepare(_ span: Span) async throws(DrydockError) {}
 }

@@ -1,6 +1,5 @@
 import Diagnostics
 import Engine
-import Lessons
 import Linux
 import Synchronization
 import SystemPackage
@@ -135,32 +134,5 @@ struct SessionTests {
         #expect(output.contains("pull the image  2 ms  size 1.5MB"))
         #expect(output.contains("The layers of the image alpha") && output.contains("1.5MB"))
         #expect(output.contains("I know no topic, image or container named nothing."))
-    }
-}
-
-struct PromptPlayerTests {
-    @Test("A transcript is played in a state of its own, seen by the tester, and removed at the end")
-    func play() async throws {
-        let playground = try Playground()
-        let root = playground.root.appending("plays")
-        try Files.makeDirectories(root)
-        let base = playground.configuration
-        let player = PromptPlayer(root: root) { home throws(DrydockError) in
-            var configuration = base
-            configuration.home = home
-            configuration.engine = FakeEngine(home.path.appending("fake-images"))
-            return configuration
-        }
-        let library = try ContentLibrary(root: base.content)
-        let exercise = try #require(library.exercise("small"))
-        let play = try await player.begin(exercise)
-        #expect(playground.hub.accounts.withLock { $0[play.learner.user] } == play.learner.password)
-        #expect(try play.observation.image("alpha") == nil)
-        #expect(try await play.play(.init("docker pull alpha")).status == 0)
-        #expect(try play.observation.image("alpha") != nil)
-        #expect(try await play.play(.init("docker run -it alpha", input: ["one", "two"])).status == 0)
-        #expect(try await play.play(.init("docker nonsense")).status == 125)
-        await play.end()
-        #expect(try Files.names(in: root).isEmpty)
     }
 }

@@ -3,16 +3,39 @@ import Diagnostics
 /// Proves that exercises are sound: the start fails every check, every way to solve passes, every mistake is
 /// recognised as itself, every change of a check is noticed, and the texts are complete.
 public struct ExerciseTester: Sendable {
+    /// How the tester plays.
+    public struct Options: Sendable {
+        /// How often each way to solve is played. The languages take turns.
+        public var repeats = 2
+        /// The languages of the sessions; each mistake is played once in each.
+        public var languages: [Language] = [.en]
+        /// How many sessions are played at a time.
+        public var width = 1
+
+        /// Makes the options that are right where nothing else is said.
+        public init() {}
+    }
+
     private let library: ContentLibrary
     private let player: any TranscriptPlayer
-    private let repeats: Int
+    private let options: Options
 
     /// Makes a tester.
-    /// - Parameter repeats: how often each way to solve is played.
-    public init(library: ContentLibrary, player: any TranscriptPlayer, repeats: Int = 2) {
+    public init(library: ContentLibrary, player: any TranscriptPlayer, options: Options = Options()) {
         self.library = library
         self.player = player
-        self.repeats = repeats
+        self.options = options
+    }
+
+    /// What is to be played.
+    private struct Turn {
+        var name: String
+        var transcript: Transcript
+        var language: Language
+        /// The mistake that it has to lead to; nil where it has to solve the step.
+        var mistake: Mistake?
+        /// The number of the way to solve, where it is the first time.
+        var isFirst = false
     }
 
     /// What a play came to.
@@ -23,12 +46,14 @@ public struct ExerciseTester: Sendable {
         var diagnosis: String?
         /// For each mutant: whether it held at the start, before the transcript, at the end.
         var mutants: [(early: Bool, atEnd: Bool)] = []
+        /// Whether the learner was told what had to be told at the end.
+        var wasTold = true
         var failure: String?
         var seconds = 0.0
     }
 
     /// Tests one exercise.
-    /// - Parameter onRow: is told of each row as soon as it is known.
+    /// - Parameter onRow: is told of each row as soon as it and those before it are known.
     public func test(_ exercise: Exercise, onRow: (TestReport.Row) -> Void = { _ in }) async -> TestReport {
         var report = TestReport()
         func add(_ step: String, _ name: String, _ failure: String?, _ seconds: Double) {
@@ -48,42 +73,23 @@ public struct ExerciseTester: Sendable {
             }
             let mutations = Mutation.all(of: step)
             var noticed: [String?] = mutations.map { _ in nil }
-            func notice(_ play: Play, passes: Bool, _ name: String) {
-                guard play.mutants.count == mutations.count else { return }
+            let turns = turns(of: step)
+            await inOrder(turns) { turn in
+                await play(exercise, step, prefix, turn, mutations)
+            } then: { turn, play in
+                if !startIsProven, play.failure == nil {
+                    startIsProven = true
+                    let early = play.start.sorted().joined(separator: ", ")
+                    add("", "start", early.isEmpty ? nil : "already solved at the start: \(early)", 0)
+                }
+                let failure = Self.failure(of: play, turn, step)
+                add(step.id, turn.name, failure, play.seconds)
+                guard failure == nil else { return }
                 for (number, mutant) in play.mutants.enumerated()
-                where noticed[number] == nil && (mutant.early || mutant.atEnd != passes) {
-                    noticed[number] = name
+                where noticed[number] == nil && (mutant.early || mutant.atEnd != (turn.mistake == nil)) {
+                    noticed[number] = turn.name
                 }
-            }
-            for (number, transcript) in ([step.solution] + step.also).enumerated() {
-                let name = number == 0 ? "solution" : "also \(number)"
-                for round in 1...max(repeats, 1) {
-                    let play = await play(exercise, step, prefix, transcript, mutations)
-                    if !startIsProven, play.failure == nil {
-                        startIsProven = true
-                        let early = play.start.sorted().joined(separator: ", ")
-                        add("", "start", early.isEmpty ? nil : "already solved at the start: \(early)", 0)
-                    }
-                    var failure = play.failure
-                    if failure == nil, !play.wasOpen { failure = "the step was solved before its transcript" }
-                    if failure == nil, !play.solved.contains(step.id) {
-                        failure = "the step is not solved" + (play.diagnosis.map { "; recognised: \($0)" } ?? "")
-                    }
-                    add(step.id, repeats > 1 ? "\(name), play \(round)" : name, failure, play.seconds)
-                    guard failure == nil else { continue }
-                    notice(play, passes: true, name)
-                    if round == 1 { solves[step.id, default: []].append((transcript, play.solved)) }
-                }
-            }
-            for mistake in step.mistakes {
-                let play = await play(exercise, step, prefix, mistake.attempt, mutations)
-                var failure = play.failure
-                if failure == nil, play.solved.contains(step.id) { failure = "the step is solved" }
-                if failure == nil, play.diagnosis != mistake.id {
-                    failure = "recognised: \(play.diagnosis ?? "nothing")"
-                }
-                add(step.id, "mistake \(mistake.id)", failure, play.seconds)
-                if failure == nil { notice(play, passes: false, "mistake \(mistake.id)") }
+                if turn.isFirst { solves[step.id, default: []].append((turn.transcript, play.solved)) }
             }
             for (number, mutation) in mutations.enumerated() {
                 report.mutants.append(
@@ -92,6 +98,70 @@ public struct ExerciseTester: Sendable {
             }
         }
         return report
+    }
+
+    /// Everything that is played from the start of a step.
+    private func turns(of step: Step) -> [Turn] {
+        let languages = options.languages.isEmpty ? [.en] : options.languages
+        var turns: [Turn] = []
+        for (number, transcript) in ([step.solution] + step.also).enumerated() {
+            let name = number == 0 ? "solution" : "also \(number)"
+            for round in 1...max(options.repeats, 1) {
+                turns.append(
+                    Turn(
+                        name: options.repeats > 1 ? "\(name), play \(round)" : name, transcript: transcript,
+                        language: languages[(number + round - 1) % languages.count], isFirst: round == 1))
+            }
+        }
+        for mistake in step.mistakes {
+            for language in languages {
+                let name = "mistake \(mistake.id)"
+                turns.append(
+                    Turn(
+                        name: languages.count > 1 ? "\(name), \(language.rawValue)" : name,
+                        transcript: mistake.attempt, language: language, mistake: mistake))
+            }
+        }
+        return turns
+    }
+
+    private static func failure(of play: Play, _ turn: Turn, _ step: Step) -> String? {
+        if let failure = play.failure { return failure }
+        let isSolved = play.solved.contains(step.id)
+        if let mistake = turn.mistake {
+            if isSolved { return "the step is solved" }
+            if play.diagnosis != mistake.id { return "recognised: \(play.diagnosis ?? "nothing")" }
+            return play.wasTold ? nil : "the learner was not told (\(turn.language.rawValue))"
+        }
+        if !play.wasOpen { return "the step was solved before its transcript" }
+        if !isSolved { return "the step is not solved" + (play.diagnosis.map { "; recognised: \($0)" } ?? "") }
+        return play.wasTold ? nil : "the learner was not told that the step is solved (\(turn.language.rawValue))"
+    }
+
+    /// Does work for every item, some at a time, and takes the results in the order of the items.
+    private func inOrder<Item: Sendable, Result: Sendable>(
+        _ items: [Item], _ work: @escaping @Sendable (Item) async -> Result, then take: (Item, Result) -> Void
+    ) async {
+        await withTaskGroup(of: (Int, Result).self) { group in
+            var results: [Int: Result] = [:]
+            var started = 0
+            var taken = 0
+            func start() {
+                guard started < items.count else { return }
+                let number = started
+                started += 1
+                group.addTask { (number, await work(items[number])) }
+            }
+            for _ in 0..<max(options.width, 1) { start() }
+            while let (number, result) = await group.next() {
+                start()
+                results[number] = result
+                while let result = results.removeValue(forKey: taken) {
+                    take(items[taken], result)
+                    taken += 1
+                }
+            }
+        }
     }
 
     /// For each step before a target, the first of its transcripts that leaves the target open.
@@ -109,15 +179,19 @@ public struct ExerciseTester: Sendable {
 
     private func play(
         _ exercise: Exercise, _ target: Step, _ prefix: [(step: String, transcript: Transcript)],
-        _ transcript: Transcript, _ mutations: [Mutation]
+        _ turn: Turn, _ mutations: [Mutation]
     ) async -> Play {
         var result = Play()
+        guard !Task.isCancelled else {
+            result.failure = "not played: the test was given up"
+            return result
+        }
         let clock = ContinuousClock()
         let begin = clock.now
         do {
-            let played = try await player.begin(exercise)
+            let played = try await player.begin(exercise, in: turn.language)
             do {
-                try await play(exercise, target, prefix, transcript, mutations, in: played, &result)
+                try await play(exercise, target, prefix, turn.transcript, mutations, in: played, &result)
             } catch {
                 result.failure = error.description
             }
@@ -139,6 +213,7 @@ public struct ExerciseTester: Sendable {
         for required in library.exercises where library.requirements(of: exercise).contains(required.id) {
             let session = try ExerciseSession(
                 required, progress: progress, learner: played.learner, observation: played.observation)
+            try await played.open(required)
             while let step = session.current {
                 for command in session.filler.fill(step.solution).commands {
                     _ = try await session.after(try await played.play(command))
@@ -153,6 +228,7 @@ public struct ExerciseTester: Sendable {
             exercise, progress: progress, learner: played.learner, observation: played.observation)
         var mutants = Mutants(mutations, target: target)
         result.start = await session.stepsThatHold()
+        try await played.open(exercise)
         _ = try await session.after(nil)
         await mutants.look(session)
         for part in prefix where session.isOpen(part.step) {
@@ -166,7 +242,12 @@ public struct ExerciseTester: Sendable {
         for command in session.filler.fill(transcript).commands {
             let outcome = try await session.after(try await played.play(command))
             await mutants.look(session)
-            result.diagnosis = outcome.diagnosis.flatMap { $0.step == target.id ? $0.mistake : nil }
+            let diagnosis = outcome.diagnosis.flatMap { $0.step == target.id ? $0 : nil }
+            result.diagnosis = diagnosis?.mistake
+            if let diagnosis { result.wasTold = await played.hasShown(diagnosis.text) }
+            if let step = outcome.solved.first(where: { $0.id == target.id }), let told = step.explain?.say {
+                result.wasTold = await played.hasShown(told)
+            }
         }
         result.solved = Set(session.steps.filter { $0.state.isDone }.map(\.step.id))
         result.mutants = zip(early, mutants.solved).map { (early: $0, atEnd: $1) }

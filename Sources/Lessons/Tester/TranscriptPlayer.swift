@@ -5,7 +5,8 @@ public import SystemPackage
 public protocol TranscriptPlayer: Sendable {
     /// Makes a fresh state in which an exercise can be played: an account on the hub, and what the exercise's `images`
     /// name ready to be pulled; nothing of it pulled yet.
-    func begin(_ exercise: Exercise) async throws(DrydockError) -> any PlayedSession
+    /// - Parameter language: what the session speaks.
+    func begin(_ exercise: Exercise, in language: Language) async throws(DrydockError) -> any PlayedSession
 }
 
 /// One fresh state, in which commands are played.
@@ -16,9 +17,20 @@ public protocol PlayedSession: Sendable {
     var observation: any Observation { get }
     /// Where the tester may keep the progress of this play.
     var progressFile: FilePath { get }
+    /// Opens an exercise for the learner.
+    func open(_ exercise: Exercise) async throws(DrydockError)
     /// Types a command, then its input, and waits until the prompt is back.
     /// - Throws: where the prompt does not come back.
     func play(_ command: Transcript.Command) async throws(DrydockError) -> CommandRecord
+    /// Whether the learner was told a text after the last command.
+    func hasShown(_ text: LocalizedText) async -> Bool
     /// Removes the state.
     func end() async
+}
+
+extension PlayedSession {
+    /// Nothing needs to be opened where nobody speaks to the learner.
+    public func open(_ exercise: Exercise) async throws(DrydockError) {}
+    /// Where nobody speaks to the learner, nothing that should be said is missing.
+    public func hasShown(_ text: LocalizedText) async -> Bool { true }
 }
