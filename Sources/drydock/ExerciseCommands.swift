@@ -50,7 +50,7 @@ struct ExerciseCommand: AsyncParsableCommand {
                 let chosen = try content.exercises(of: library)
                 report = ContentLint.report(root: content.root)
                 for row in report.rows { Self.tell(row) }
-                let bench = try PlayBench(content: content.root)
+                let bench = try await PlayBench(content: content.root)
                 defer { bench.remove() }
                 let tester = ExerciseTester(library: library, player: bench.player, options: options)
                 let work = Task {

@@ -74,7 +74,7 @@ struct HubCommand: AsyncParsableCommand {
         func run() async throws {
             let places = Places()
             try await reporting { () async throws(DrydockError) in
-                try LocalHub(places: places, data: data.path(places)).prepareWithProgress()
+                try await LocalHub(places: places, data: data.path(places)).prepareWithProgress()
             }
         }
     }

@@ -4,6 +4,7 @@ import Engine
 import Hub
 import Linux
 import OCI
+import RegistryClient
 import SystemPackage
 
 /// The practice hub of a home, for the engine and the tutor.
@@ -35,7 +36,9 @@ struct LocalHub: PracticeHub {
     func lease() throws(DrydockError) -> any Sendable { try HubSupervisor.lease(data: data) }
 
     func prepare(_ span: Span) async throws(DrydockError) {
-        _ = try content().prepare(span)
+        let content = try content()
+        if content.isPrepared { return }
+        _ = try content.prepare(span, skipImages: await realOnes())
     }
 
     /// Makes a hub that offers the same, with no accounts, in another home.
@@ -46,13 +49,42 @@ struct LocalHub: PracticeHub {
     /// Ends the hub's process, where there is one.
     func stop() throws(DrydockError) { try HubSupervisor.stop(data: data) }
 
-    /// `drydock hub prepare`: says what it does, and that there was nothing to do.
-    func prepareWithProgress() throws(DrydockError) {
-        let report = try content().prepare(.none) { line in
+    /// `drydock hub prepare`: says what it does, and nothing where there was nothing to do.
+    /// - Parameter askingUpstream: whether the real Docker Hub's images are preferred where it can be reached.
+    func prepareWithProgress(askingUpstream: Bool = true) async throws(DrydockError) {
+        let content = try content()
+        if content.isPrepared { return }
+        let real = askingUpstream ? await realOnes() : []
+        if !real.isEmpty { StandardStream.output.line("Docker Hub can be reached: its own images are used.") }
+        let report = try content.prepare(.none, skipImages: real) { line in
             StandardStream.output.line(line)
         }
-        for skipped in report.skipped { print("left out: \(skipped)") }
-        if !report.made.isEmpty { print("The practice hub is ready: \(report.made.joined(separator: ", ")).") }
+        for skipped in report.skipped { StandardStream.output.line("left out: \(skipped)") }
+        if !report.made.isEmpty {
+            StandardStream.output.line("The practice hub is ready: \(report.made.joined(separator: ", ")).")
+        }
+    }
+
+    /// The images that need not be made since the real Docker Hub has them and can be reached now: all or none.
+    private func realOnes() async -> Set<String> {
+        let upstream = places.environment["DRYDOCK_UPSTREAM"] ?? HubSettings(data: data).upstream ?? "none"
+        guard upstream != "none", let probe = try? Reference(parsing: "alpine:latest") else { return [] }
+        var settings = RegistrySettings(
+            credentials: CredentialStore(file: places.home.dockerConfig), dockerHub: { () in upstream })
+        settings.connectTimeout = .milliseconds(1500)
+        settings.retry.attempts = 1
+        let client = RegistryClient(settings)
+        let answers = await withTaskGroup(of: Bool.self) { group in
+            group.addTask { ((try? await client.head(probe)) ?? nil) != nil }
+            group.addTask {
+                try? await Task.sleep(for: .seconds(3))
+                return false
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? false
+        }
+        await client.shutdown()
+        return answers ? PracticeHubContent.repositoriesAhead : []
     }
 
     private func content() throws(DrydockError) -> PracticeHubContent {

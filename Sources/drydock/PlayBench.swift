@@ -13,10 +13,10 @@ struct PlayBench: Sendable {
     private let root: FilePath
 
     /// Prepares the practice hub of this home, which is quick where that was done before.
-    init(content: FilePath) throws(DrydockError) {
+    init(content: FilePath) async throws(DrydockError) {
         let places = Places()
         let hub = LocalHub(places: places, data: places.home.hub)
-        try hub.prepareWithProgress()
+        try await hub.prepareWithProgress(askingUpstream: false)
         let temporary = FilePath(places.environment["TMPDIR"].flatMap { $0.hasPrefix("/") ? $0 : nil } ?? "/tmp")
         root = temporary.appending("drydock-test-\(getpid())")
         try Files.makeDirectories(root, mode: 0o700)

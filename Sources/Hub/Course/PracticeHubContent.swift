@@ -67,6 +67,15 @@ public struct PracticeHubContent: Sendable {
         }
     }
 
+    /// Whether packages and images are all there, so that `prepare` has nothing to do.
+    public var isPrepared: Bool {
+        var report = Report()
+        return (try? isComplete(skipImages: [], &report)) ?? false
+    }
+
+    /// The repositories whose course images stand for images of the real Docker Hub and are made ahead.
+    public static var repositoriesAhead: Set<String> { Set(CourseImageBuilder.ahead) }
+
     /// Makes an image on its first pull (`library/debian`, `library/ubuntu`, and those made ahead).
     ///
     /// Blocking: call it on a thread of its own.
