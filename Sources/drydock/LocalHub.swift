@@ -60,9 +60,11 @@ struct LocalHub: PracticeHub {
             StandardStream.output.line(line)
         }
         for skipped in report.skipped { StandardStream.output.line("left out: \(skipped)") }
-        if !report.made.isEmpty {
-            StandardStream.output.line("The practice hub is ready: \(report.made.joined(separator: ", ")).")
-        }
+        guard !report.made.isEmpty else { return }
+        let images = report.made.filter { !$0.hasPrefix("package ") }
+        let packages = report.made.count - images.count
+        let parts = (packages > 0 ? ["\(packages) packages"] : []) + images
+        StandardStream.output.line("The practice hub is ready: \(parts.joined(separator: ", ")).")
     }
 
     /// The images that need not be made since the real Docker Hub has them and can be reached now: all or none.
