@@ -68,7 +68,7 @@ private actor PromptPlay: PlayedSession {
     nonisolated let progressFile: FilePath
     private let home: Home
     private let surroundings: PromptPlayer.Surroundings
-    private let language: Language
+    private var language: Language
     private var terminal: PromptTerminal?
 
     init(home: Home, surroundings: PromptPlayer.Surroundings, language: Language) throws(DrydockError) {
@@ -117,6 +117,12 @@ private actor PromptPlay: PlayedSession {
         // Marks, line breaks and boxes depend on the terminal; the letters do not.
         func letters(_ text: String) -> String { text.filter { $0.isLetter || $0.isNumber } }
         return letters(terminal?.shown ?? "").contains(letters(text[language]))
+    }
+
+    func speak(_ language: Language) throws(DrydockError) {
+        self.language = language
+        _ = try run(Transcript.Command("lang \(language.rawValue)"))
+        _ = try run(Transcript.Command("check"))
     }
 
     func end() {

@@ -28,6 +28,7 @@ struct ExerciseCommand: AsyncParsableCommand {
         @Flag(name: .long, help: "Print the Test Anything Protocol instead of a table.") var tap = false
         @Option(name: .long, help: "Play in this language only: en or fr.") var lang: String?
         @Option(name: .long, help: "How often each way to solve is played.") var repeats = 2
+        @Flag(name: .long, help: "Play only the solutions: no other ways, no mistakes.") var solutions = false
         @Option(name: .long, help: "How many sessions are played at a time.") var jobs: Int?
 
         func validate() throws {
@@ -46,6 +47,7 @@ struct ExerciseCommand: AsyncParsableCommand {
                 var options = ExerciseTester.Options()
                 options.repeats = repeats
                 options.languages = lang.flatMap(Language.init(rawValue:)).map { [$0] } ?? Language.allCases
+                options.onlySolutions = solutions
                 options.width = jobs ?? min(8, max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
                 let chosen = try content.exercises(of: library)
                 report = ContentLint.report(root: content.root)

@@ -5,10 +5,12 @@ import Diagnostics
 public struct ExerciseTester: Sendable {
     /// How the tester plays.
     public struct Options: Sendable {
-        /// How often each way to solve is played. The languages take turns.
+        /// How often each way to solve is played. The languages take turns, so two plays are one in each.
         public var repeats = 2
-        /// The languages of the sessions; each mistake is played once in each.
+        /// The languages of the sessions. Each mistake is played once, and then told in each.
         public var languages: [Language] = [.en]
+        /// Whether only the solutions are played: no other ways, no mistakes.
+        public var onlySolutions = false
         /// How many sessions are played at a time.
         public var width = 1
 
@@ -104,7 +106,8 @@ public struct ExerciseTester: Sendable {
     private func turns(of step: Step) -> [Turn] {
         let languages = options.languages.isEmpty ? [.en] : options.languages
         var turns: [Turn] = []
-        for (number, transcript) in ([step.solution] + step.also).enumerated() {
+        let ways = [step.solution] + (options.onlySolutions ? [] : step.also)
+        for (number, transcript) in ways.enumerated() {
             let name = number == 0 ? "solution" : "also \(number)"
             for round in 1...max(options.repeats, 1) {
                 turns.append(
@@ -113,14 +116,12 @@ public struct ExerciseTester: Sendable {
                         language: languages[(number + round - 1) % languages.count], isFirst: round == 1))
             }
         }
-        for mistake in step.mistakes {
-            for language in languages {
-                let name = "mistake \(mistake.id)"
-                turns.append(
-                    Turn(
-                        name: languages.count > 1 ? "\(name), \(language.rawValue)" : name,
-                        transcript: mistake.attempt, language: language, mistake: mistake))
-            }
+        guard !options.onlySolutions else { return turns }
+        for (number, mistake) in step.mistakes.enumerated() {
+            turns.append(
+                Turn(
+                    name: "mistake \(mistake.id)", transcript: mistake.attempt,
+                    language: languages[number % languages.count], mistake: mistake))
         }
         return turns
     }
@@ -131,7 +132,7 @@ public struct ExerciseTester: Sendable {
         if let mistake = turn.mistake {
             if isSolved { return "the step is solved" }
             if play.diagnosis != mistake.id { return "recognised: \(play.diagnosis ?? "nothing")" }
-            return play.wasTold ? nil : "the learner was not told (\(turn.language.rawValue))"
+            return play.wasTold ? nil : "the learner was not told"
         }
         if !play.wasOpen { return "the step was solved before its transcript" }
         if !isSolved { return "the step is not solved" + (play.diagnosis.map { "; recognised: \($0)" } ?? "") }
@@ -191,7 +192,7 @@ public struct ExerciseTester: Sendable {
         do {
             let played = try await player.begin(exercise, in: turn.language)
             do {
-                try await play(exercise, target, prefix, turn.transcript, mutations, in: played, &result)
+                try await play(exercise, target, prefix, turn, mutations, in: played, &result)
             } catch {
                 result.failure = error.description
             }
@@ -207,7 +208,7 @@ public struct ExerciseTester: Sendable {
 
     private func play(
         _ exercise: Exercise, _ target: Step, _ prefix: [(step: String, transcript: Transcript)],
-        _ transcript: Transcript, _ mutations: [Mutation], in played: any PlayedSession, _ result: inout Play
+        _ turn: Turn, _ mutations: [Mutation], in played: any PlayedSession, _ result: inout Play
     ) async throws(DrydockError) {
         let progress = try Progress(path: played.progressFile)
         for required in library.exercises where library.requirements(of: exercise).contains(required.id) {
@@ -239,14 +240,21 @@ public struct ExerciseTester: Sendable {
         }
         result.wasOpen = session.isOpen(target.id)
         let early = mutants.solved
-        for command in session.filler.fill(transcript).commands {
+        var told: LocalizedText?
+        for command in session.filler.fill(turn.transcript).commands {
             let outcome = try await session.after(try await played.play(command))
             await mutants.look(session)
             let diagnosis = outcome.diagnosis.flatMap { $0.step == target.id ? $0 : nil }
             result.diagnosis = diagnosis?.mistake
-            if let diagnosis { result.wasTold = await played.hasShown(diagnosis.text) }
-            if let step = outcome.solved.first(where: { $0.id == target.id }), let told = step.explain?.say {
-                result.wasTold = await played.hasShown(told)
+            told = diagnosis?.text ?? outcome.solved.first { $0.id == target.id }?.explain?.say
+        }
+        if let told {
+            result.wasTold = await played.hasShown(told)
+            // What went wrong can be told again, in every language; what was solved is told once.
+            for language in options.languages where result.diagnosis != nil && language != turn.language {
+                try await played.speak(language)
+                let isTold = await played.hasShown(told)
+                result.wasTold = result.wasTold && isTold
             }
         }
         result.solved = Set(session.steps.filter { $0.state.isDone }.map(\.step.id))

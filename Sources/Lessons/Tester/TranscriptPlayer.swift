@@ -22,8 +22,10 @@ public protocol PlayedSession: Sendable {
     /// Types a command, then its input, and waits until the prompt is back.
     /// - Throws: where the prompt does not come back.
     func play(_ command: Transcript.Command) async throws(DrydockError) -> CommandRecord
-    /// Whether the learner was told a text after the last command.
+    /// Whether the learner was told a text after the last command, in the language of the session.
     func hasShown(_ text: LocalizedText) async -> Bool
+    /// Changes the language of the session, and has it say again what is missing or wrong.
+    func speak(_ language: Language) async throws(DrydockError)
     /// Removes the state.
     func end() async
 }
@@ -33,4 +35,6 @@ extension PlayedSession {
     public func open(_ exercise: Exercise) async throws(DrydockError) {}
     /// Where nobody speaks to the learner, nothing that should be said is missing.
     public func hasShown(_ text: LocalizedText) async -> Bool { true }
+    /// Where nobody speaks to the learner, there is no language.
+    public func speak(_ language: Language) async throws(DrydockError) {}
 }
