@@ -28,7 +28,7 @@ struct ExerciseCommand: AsyncParsableCommand {
         @Flag(name: .long, help: "Print the Test Anything Protocol instead of a table.") var tap = false
         @Option(name: .long, help: "Play in this language only: en or fr.") var lang: String?
         @Option(name: .long, help: "How often each way to solve is played.") var repeats = 2
-        @Flag(name: .long, help: "Play only the solutions: no other ways, no mistakes.") var solutions = false
+        @Flag(name: .long, help: "Play only the solutions, one after the other.") var solutions = false
         @Option(name: .long, help: "How many sessions are played at a time.") var jobs: Int?
 
         func validate() throws {

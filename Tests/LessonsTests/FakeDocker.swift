@@ -265,7 +265,7 @@ extension FakeDocker.World {
             case line.hasPrefix("apk"), line.hasPrefix("touch"): containers[index].added.append("/tmp/something")
             case line.hasPrefix("node"):
                 let has = containers[index].added + (images[containers[index].image]?.layers.flatMap { $0 } ?? [])
-                status = has.contains("/usr/bin/node") ? 0 : 127
+                status = !has.contains("/usr/bin/node") ? 127 : line.hasSuffix("--and-more") ? 9 : 0
             case line == "exit":
                 containers[index].status = "exited"
                 status = 0

@@ -9,7 +9,7 @@ public struct ExerciseTester: Sendable {
         public var repeats = 2
         /// The languages of the sessions. Each mistake is played once, and then told in each.
         public var languages: [Language] = [.en]
-        /// Whether only the solutions are played: no other ways, no mistakes.
+        /// Whether only the solutions are played, one after the other: no other ways, no mistakes.
         public var onlySolutions = false
         /// How many sessions are played at a time.
         public var width = 1
@@ -18,9 +18,9 @@ public struct ExerciseTester: Sendable {
         public init() {}
     }
 
-    private let library: ContentLibrary
-    private let player: any TranscriptPlayer
-    private let options: Options
+    let library: ContentLibrary
+    let player: any TranscriptPlayer
+    let options: Options
 
     /// Makes a tester.
     public init(library: ContentLibrary, player: any TranscriptPlayer, options: Options = Options()) {
@@ -64,6 +64,15 @@ public struct ExerciseTester: Sendable {
             report.rows.append(row)
             onRow(row)
         }
+        if options.onlySolutions {
+            await inOrder(Array(0..<max(options.repeats, 1))) { round in
+                await walk(through: exercise, in: language(of: round))
+            } then: { round, walk in
+                let name = "solutions, \(language(of: round).rawValue)"
+                add("", name, walk.failure, walk.seconds)
+            }
+            return report
+        }
         // Which steps each transcript of a step solves, to find ways to the start of a later one.
         var solves: [String: [(transcript: Transcript, steps: Set<String>)]] = [:]
         var startIsProven = false
@@ -102,26 +111,28 @@ public struct ExerciseTester: Sendable {
         return report
     }
 
+    /// The languages take turns.
+    private func language(of number: Int) -> Language {
+        options.languages.isEmpty ? .en : options.languages[number % options.languages.count]
+    }
+
     /// Everything that is played from the start of a step.
     private func turns(of step: Step) -> [Turn] {
-        let languages = options.languages.isEmpty ? [.en] : options.languages
         var turns: [Turn] = []
-        let ways = [step.solution] + (options.onlySolutions ? [] : step.also)
-        for (number, transcript) in ways.enumerated() {
+        for (number, transcript) in ([step.solution] + step.also).enumerated() {
             let name = number == 0 ? "solution" : "also \(number)"
             for round in 1...max(options.repeats, 1) {
                 turns.append(
                     Turn(
                         name: options.repeats > 1 ? "\(name), play \(round)" : name, transcript: transcript,
-                        language: languages[(number + round - 1) % languages.count], isFirst: round == 1))
+                        language: self.language(of: number + round - 1), isFirst: round == 1))
             }
         }
-        guard !options.onlySolutions else { return turns }
         for (number, mistake) in step.mistakes.enumerated() {
             turns.append(
                 Turn(
                     name: "mistake \(mistake.id)", transcript: mistake.attempt,
-                    language: languages[number % languages.count], mistake: mistake))
+                    language: self.language(of: number), mistake: mistake))
         }
         return turns
     }
@@ -200,9 +211,7 @@ public struct ExerciseTester: Sendable {
         } catch {
             result.failure = error.description
         }
-        let duration = clock.now - begin
-        result.seconds =
-            Double(duration.components.seconds) + Double(duration.components.attoseconds / 1_000_000_000_000_000) / 1000
+        result.seconds = clock.now.seconds(since: begin)
         return result
     }
 
@@ -212,17 +221,7 @@ public struct ExerciseTester: Sendable {
     ) async throws(DrydockError) {
         let progress = try Progress(path: played.progressFile)
         for required in library.exercises where library.requirements(of: exercise).contains(required.id) {
-            let session = try ExerciseSession(
-                required, progress: progress, learner: played.learner, observation: played.observation)
-            try await played.open(required)
-            while let step = session.current {
-                for command in session.filler.fill(step.solution).commands {
-                    _ = try await session.after(try await played.play(command))
-                }
-                guard session.current?.id != step.id else {
-                    throw DrydockError(.internal, "the solution of \(required.id), step \(step.id), does not solve it")
-                }
-            }
+            try await solve(required, in: played, progress)
         }
 
         let session = try ExerciseSession(
