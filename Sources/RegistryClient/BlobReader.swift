@@ -64,6 +64,12 @@ struct BlobReader {
             }
             toSkip = 0
             span.fact("resumed-at", .bytes(from))
+        case 416 where from > 0:
+            // What broke off cannot go on: the registry's blob is shorter than what came of it so far.
+            throw DrydockError(
+                .corrupt, "filesystem layer verification failed for digest \(descriptor.digest)",
+                reason: "the registry has no bytes after the first \(from) of \(descriptor.size)",
+                remedy: "Nothing was kept. The image on the registry is damaged; push it again.")
         default:
             let refusal = await response.refusal()
             if refusal.status == 404 {
