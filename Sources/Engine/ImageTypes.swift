@@ -172,7 +172,7 @@ public struct CommitRequest: Sendable {
     public var message = ""
     /// `-c`: Dockerfile instructions that change the configuration.
     public var changes: [String] = []
-    /// `-p`: pause the container while its files are read.
+    /// `-p`: pause the container while its files are read. Kept for the command line; nothing is frozen yet.
     public var pause = true
 
     /// Makes a request.
