@@ -91,9 +91,9 @@ extension ImageStore {
     public func images(intermediate: Bool = false) throws(DrydockError) -> [ImageRecord] {
         try read { database in
             var names: [String: [Reference]] = [:]
-            let rows = try Row.fetchCursor(database, sql: "SELECT image, name FROM names ORDER BY name")
+            let rows = try Row.fetchCursor(database, sql: "SELECT image, name, repository FROM names ORDER BY name")
             while let row = try rows.next() {
-                names[row[0], default: []].append(try Reference(parsing: row[1] as String))
+                names[row[0], default: []].append(try Reference(stored: row[1], repository: row[2]))
             }
             let hidden =
                 intermediate

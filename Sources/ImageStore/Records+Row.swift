@@ -8,13 +8,35 @@ extension ImageRecord {
     static let columns = "id, parent, created, size, labels, chain, tagged"
 
     init(_ row: Row, names: [Reference]) throws {
-        let labels = try JSONValue(parsing: row[4] as String)
-        var map: [String: String] = [:]
-        for (key, value) in labels.pairs ?? [] { map[key] = value.string }
         self.init(
-            id: try Digest(row[0] as String), parent: try (row[1] as String?).map { try Digest($0) }, created: row[2],
-            size: row[3], labels: map, tags: names.filter { $0.digest == nil },
-            digests: names.filter { $0.digest != nil }, lastTagged: row[6], chainText: row[5])
+            id: try ImageStore.digest(row[0]), parent: try (row[1] as String?).map(ImageStore.digest), created: row[2],
+            size: row[3], tags: names.filter { $0.digest == nil }, digests: names.filter { $0.digest != nil },
+            lastTagged: row[6], chainText: row[5], labelsText: row[4])
+    }
+}
+
+extension ImageStore {
+    /// A digest as the database has it, `sha256:…`; the quick way for lists of thousands.
+    static func digest(_ text: String) throws -> Digest {
+        if text.utf8.count == 71, let digest = Digest(algorithm: .sha256, hex: text.dropFirst(7)) { return digest }
+        return try Digest(text)
+    }
+}
+
+extension Reference {
+    /// A reference as the database has it; its repository with the registry is stored beside it, and what was valid
+    /// when it was stored is not looked at again.
+    init(stored name: String, repository: String) throws {
+        guard let slash = repository.utf8.firstIndex(of: 0x2f) else {
+            try self.init(parsing: name)
+            return
+        }
+        let rest = name.utf8.dropFirst(repository.utf8.count)
+        let detail = String(rest.dropFirst()) ?? ""
+        let path = String(repository[repository.utf8.index(after: slash)...])
+        self.init(
+            unchecked: String(repository[..<slash]), repository: path, tag: rest.first == 0x3a ? detail : nil,
+            digest: rest.first == 0x40 ? try ImageStore.digest(detail) : nil)
     }
 }
 
@@ -31,9 +53,10 @@ extension ContainerRecord {
 extension Database {
     /// The names of one image, sorted.
     func names(of image: Digest) throws -> [Reference] {
-        try String.fetchAll(
-            self, sql: "SELECT name FROM names WHERE image = ? ORDER BY name", arguments: [image.description]
-        ).map { try Reference(parsing: $0) }
+        try Row.fetchAll(
+            self, sql: "SELECT name, repository FROM names WHERE image = ? ORDER BY name",
+            arguments: [image.description]
+        ).map { try Reference(stored: $0[0], repository: $0[1]) }
     }
 
     func image(_ id: Digest) throws -> ImageRecord? {

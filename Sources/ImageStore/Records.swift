@@ -1,3 +1,4 @@
+public import Diagnostics
 public import OCI
 public import SystemPackage
 
@@ -12,7 +13,13 @@ public struct ImageRecord: Sendable, Hashable {
     /// The sum of the sizes of its layers, unpacked, in bytes.
     public var size: Int64
     /// Its labels.
-    public var labels: [String: String]
+    public var labels: [String: String] {
+        // Lists of thousands of images do not parse what they do not show.
+        if labelsText == "{}" { return [:] }
+        var map: [String: String] = [:]
+        for (key, value) in (try? JSONValue(parsing: labelsText))?.pairs ?? [] { map[key] = value.string }
+        return map
+    }
     /// Its tags, sorted: `alpine:3.5`.
     public var tags: [Reference]
     /// Its digest references, sorted: `alpine@sha256:…`.
@@ -24,8 +31,10 @@ public struct ImageRecord: Sendable, Hashable {
         chainText.split(separator: " ").compactMap { Digest(algorithm: .sha256, hex: $0) }
     }
 
-    /// The chain IDs as the database has them: lists of thousands of images do not parse them.
+    /// The chain IDs as the database has them.
     let chainText: String
+    /// The labels as the database has them: a JSON object.
+    let labelsText: String
 
     /// Whether no tag points to it.
     public var isDangling: Bool { tags.isEmpty }
@@ -69,6 +78,20 @@ public struct ContainerRecord: Sendable, Hashable {
         self.created = created
         self.document = document
     }
+}
+
+/// A container as lists show it: a few values of its document, and not the document.
+public struct ContainerEntry: Sendable {
+    /// 64 hexadecimal digits.
+    public var id: String
+    /// The name without the leading `/`.
+    public var name: String
+    /// The image it was made from.
+    public var image: Digest?
+    /// When it was made: nanoseconds since 1970.
+    public var created: Int64
+    /// What the document has at the paths that were asked for, in their order; null where it has nothing.
+    public var values: [JSONValue]
 }
 
 /// What `docker image rm` did, one line of its output each.
