@@ -38,6 +38,8 @@ public struct Home: Sendable, Hashable {
     public var traces: FilePath { path.appending("traces") }
     /// The learner's working directories, one for each exercise.
     public var workspaces: FilePath { path.appending("workspace") }
+    /// What happened: the events of `docker events`.
+    public var events: FilePath { path.appending("events") }
     /// What is put first on the learner's PATH.
     public var bin: FilePath { path.appending("bin") }
 }

@@ -8,17 +8,17 @@ extension CommandTable {
             CommandGroup(name: "image", summary: "Manage images"),
             CommandGroup(name: "system", summary: "Manage Docker"),
         ],
-        commands: imageCommands + containerCommands + otherCommands,
+        commands: imageCommands + containerCommands + lifeCommands + otherCommands,
         common: [
             "run", "exec", "ps", "build", "pull", "push", "images", "login", "logout", "search", "version", "info",
         ], missing: missingCommands)
 
     private static let missingCommands: [[String]] = [
-        "build", "builder", "buildx", "checkpoint", "compose", "config", "context", "cp", "events", "export", "import",
+        "build", "builder", "buildx", "checkpoint", "compose", "config", "context", "cp", "export", "import",
         "load", "manifest", "network", "node", "pause", "plugin", "save", "secret", "service", "stack", "stats",
         "swarm", "top", "trust", "unpause", "update", "volume", "container cp", "container export", "container pause",
         "container stats", "container top", "container unpause", "container update", "image build", "image import",
-        "image load", "image save", "system df", "system events", "system prune",
+        "image load", "image save", "system df", "system prune",
     ].map { $0.split(separator: " ").map(String.init) }
 
     private static let otherCommands: [CommandSpec] = [
