@@ -38,9 +38,28 @@ extension Engine {
         _ reference: Reference, _ platform: Platform?, _ span: Span
     ) async throws(DrydockError) -> PullResult {
         let resolved = try await client.resolve(reference, platform: platform ?? .current, span: span)
-        let manifest = resolved.manifest
-        let lease = try store.beginLease()
+        let lease = try store.beginLease(isPull: true)
         defer { lease.end() }
+        do {
+            return try await transfer(resolved, platform, lease, span)
+        } catch {
+            // What is whole stays for the next try.
+            if Self.keepsBytes(error) { try? lease.keepLayers() }
+            throw error
+        }
+    }
+
+    /// Whether what a failed transfer brought is worth keeping: not where it was wrong, or where there is no room.
+    private static func keepsBytes(_ error: any Error) -> Bool {
+        guard let error = error as? DrydockError else { return true }
+        return error.code != .corrupt && error.code != .exhausted
+    }
+
+    private func transfer(
+        _ resolved: ResolvedImage, _ platform: Platform?, _ lease: Lease, _ span: Span
+    ) async throws(DrydockError) -> PullResult {
+        let reference = resolved.reference
+        let manifest = resolved.manifest
         let before = try store.image(for: reference)
         let configBytes: [UInt8]
         if let known = try store.image(id: manifest.config.digest) {
@@ -110,18 +129,8 @@ extension Engine {
         let diffIDs = config.diffIDs
         try await client.fetch(places.map { manifest.layers[$0] }, of: reference, span: span) { download in
             let index = places[download.index]
-            let ingest = try lease.ingest(
-                download.descriptor, diffID: diffIDs[index], parent: index > 0 ? chain[index - 1] : nil,
-                trace: download.span)
-            do {
-                for try await bytes in download.bytes { try await ingest.send(bytes.array) }
-                download.span.fact(TransferEvents.phase, .text(TransferEvents.Phase.extracting.rawValue))
-                _ = try await ingest.commit()
-            } catch {
-                ingest.cancel()
-                throw Self.verificationFailure(error, download.descriptor)
-            }
-            download.span.fact(TransferEvents.phase, .text(TransferEvents.Phase.complete.rawValue))
+            try await Self.take(
+                download, into: lease, diffID: diffIDs[index], parent: index > 0 ? chain[index - 1] : nil)
         }
         // The same bytes at another height of the stack are another layer: it is unpacked from the blob that came.
         for index in repeated {
@@ -134,6 +143,34 @@ extension Engine {
             } catch {
                 ingest.cancel()
                 throw error
+            }
+        }
+    }
+
+    /// Unpacks a layer while it comes. An earlier pull may have left its first bytes.
+    private static func take(
+        _ download: LayerDownload, into lease: Lease, diffID: Digest, parent: Digest?
+    ) async throws {
+        let (layer, span) = (download.descriptor, download.span)
+        for isLast in [false, true] {
+            let ingest = try lease.ingest(layer, diffID: diffID, parent: parent, resumes: true, trace: span)
+            let left = ingest.resumedBytes
+            do {
+                if left > 0 {
+                    span.fact(TransferEvents.continued, .bytes(left))
+                    span.progress(left, of: layer.size)
+                }
+                for try await bytes in download.bytes(from: left) { try await ingest.send(bytes.array) }
+                span.fact(TransferEvents.phase, .text(TransferEvents.Phase.extracting.rawValue))
+                _ = try await ingest.commit()
+                span.fact(TransferEvents.phase, .text(TransferEvents.Phase.complete.rawValue))
+                return
+            } catch {
+                ingest.cancel(keepingBytes: keepsBytes(error))
+                // After a power failure what was left may be wrong; then all of it is fetched.
+                let isWrong = (error as? DrydockError)?.code == .corrupt
+                guard isWrong, left > 0, !isLast else { throw verificationFailure(error, layer) }
+                span.fact(TransferEvents.phase, .text(TransferEvents.Phase.downloading.rawValue))
             }
         }
     }

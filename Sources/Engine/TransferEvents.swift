@@ -11,6 +11,8 @@ public enum TransferEvents {
     public static let push = "push"
     /// The span of one layer of a push; facts `id`, `size`, `digest`.
     public static let pushLayer = "push.layer"
+    /// The fact that tells how many bytes of a layer (bytes) an interrupted pull had left: it goes on behind them.
+    public static let continued = "continued-at"
     /// The fact that names the phase of a layer.
     public static let phase = "phase"
 

@@ -172,7 +172,44 @@ public final class BlobWriter: @unchecked Sendable {
         }
     }
 
+    /// Goes on with a file that holds the first bytes of a blob already.
+    /// - Parameters:
+    ///   - digester: nil where somebody else computes the digest.
+    ///   - lock: the lock of the file, taken.
+    ///   - count: the number of bytes that are there; they must be given to `replay` before more are written.
+    init(
+        _ store: BlobStore, _ temporary: FilePath, _ digester: Digester?, lock: FileLock, behind count: Int64
+    ) throws(DrydockError) {
+        self.store = store
+        self.temporary = temporary
+        self.digester = digester
+        self.lock = lock
+        self.count = count
+        do throws(Errno) {
+            fd = try FileAt.open(FileAt.workingDirectory, temporary.string, O_RDWR)
+        } catch {
+            throw DrydockError.system("open \(temporary)", errno: error.rawValue)
+        }
+    }
+
     deinit { cancel() }
+
+    /// Hands out the bytes that were there when the writer was made, and goes to their end.
+    func replay(_ body: ([UInt8]) throws(DrydockError) -> Void) throws(DrydockError) {
+        var left = count
+        while left > 0 {
+            var block = [UInt8](repeating: 0, count: Int(min(left, 256 << 10)))
+            let read = block.withUnsafeMutableBytes { (try? FileAt.read(fd, $0)) ?? 0 }
+            guard read > 0 else { throw DrydockError(.corrupt, "cannot read the first bytes of a blob again") }
+            block.removeLast(block.count - read)
+            digester?.update(block)
+            left -= Int64(read)
+            try body(block)
+        }
+    }
+
+    /// Gives up for now: the file stays, with the bytes that it has.
+    func suspend() { close() }
 
     /// Adds bytes.
     /// - Throws: code `.exhausted` where the disk is full, `.system`.

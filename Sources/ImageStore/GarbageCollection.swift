@@ -11,9 +11,11 @@ extension ImageStore {
     @discardableResult
     public func collectGarbage() throws(DrydockError) -> Removal {
         try recover()
+        try removePartials(all: true)
         var removal = Removal()
         let trash = try write { database in
             var trash: [FilePath] = []
+            try database.endKeeping()
             for layer in try database.unusedLayers() {
                 if let path = try database.discard(layer.chain, self) { trash.append(path) }
                 removal.items.append(.deleted(layer.chain))
@@ -30,6 +32,7 @@ extension ImageStore {
     /// Ends the leases of processes that have died, and removes what they left in `tmp/`.
     func recover() throws(DrydockError) {
         try blobs.recover()
+        try removePartials(all: false)
         var dead: [String] = []
         for name in try Files.names(in: temporary) {
             let path = temporary.appending(name)
@@ -46,6 +49,7 @@ extension ImageStore {
         let known = try read { try String.fetchAll($0, sql: "SELECT id FROM leases") }
         let orphaned = known.filter { dead.contains($0) || !Files.exists(leaseLock($0)) }
         guard !orphaned.isEmpty else { return }
+        for lease in orphaned where Self.isKept(lease) { try keepLayers(of: lease) }
         try write { database in
             for lease in orphaned { try database.endLease(lease) }
         }

@@ -12,6 +12,9 @@ public final class LayerIngest: Sendable {
         case open, settled
     }
 
+    /// How many bytes of the blob an interrupted transfer had left: what is given begins behind them.
+    public let resumedBytes: Int64
+
     private let lease: Lease
     private let descriptor: Descriptor
     private let diffID: Digest
@@ -23,9 +26,10 @@ public final class LayerIngest: Sendable {
     private let writer: BlobWriter
     private let thread: WorkerThread
     private let phase = Mutex(Phase.open)
+    private let isPartial: Bool
 
     init(
-        _ lease: Lease, _ descriptor: Descriptor, diffID: Digest, parent: Digest?, _ trace: Span
+        _ lease: Lease, _ descriptor: Descriptor, diffID: Digest, parent: Digest?, resumes: Bool, _ trace: Span
     ) throws(DrydockError) {
         self.lease = lease
         self.descriptor = descriptor
@@ -42,14 +46,28 @@ public final class LayerIngest: Sendable {
         let applier = try LayerApplier(into: directory, options: options)
         // The applier computes the SHA-256 of the compressed bytes; the blob need not do it again.
         let algorithm = descriptor.digest.algorithm
-        let writer = try BlobWriter(
-            lease.store.blobs, lease.newPath("blob"), algorithm == .sha256 ? nil : Digester(algorithm))
+        let digester = algorithm == .sha256 ? nil : Digester(algorithm)
+        var left = resumes ? try lease.store.partial(descriptor.digest) : nil
+        if let found = left, found.count > descriptor.size {
+            try? FileAt.unlink(FileAt.workingDirectory, found.path.string)
+            left = nil
+        }
+        let writer =
+            if let left {
+                try BlobWriter(lease.store.blobs, left.path, digester, lock: left.lock, behind: left.count)
+            } else {
+                try BlobWriter(lease.store.blobs, lease.newPath("blob"), digester)
+            }
+        isPartial = left != nil
+        resumedBytes = left?.count ?? 0
         self.applier = applier
         self.writer = writer
-        let (feeder, span, size) = (feeder, span, descriptor.size)
+        let (feeder, span, size, resumed) = (feeder, span, descriptor.size, resumedBytes)
+        if resumed > 0 { span.fact("resumed-bytes", .bytes(resumed)) }
         thread = try WorkerThread {
             do throws(DrydockError) {
-                var count: Int64 = 0
+                try writer.replay { chunk throws(DrydockError) in try applier.write(chunk) }
+                var count = resumed
                 while let chunk = try feeder.next() {
                     count += Int64(chunk.count)
                     guard count <= size else {
@@ -125,10 +143,12 @@ public final class LayerIngest: Sendable {
         guard applied.diffID == diffID else { throw corrupt("the diff ID", "\(applied.diffID)", "\(diffID)") }
     }
 
-    /// Gives up; nothing is kept. Nothing happens after a commit.
-    public func cancel() {
+    /// Gives up. Nothing happens after a commit.
+    /// - Parameter keepingBytes: whether what came stays for a later transfer of the same blob; only for an ingest that
+    ///   was begun with `resumes`. Otherwise nothing is kept.
+    public func cancel(keepingBytes: Bool = false) {
         guard settle() else { return }
-        discard(DrydockError(.cancelled, "the layer was given up"))
+        discard(DrydockError(.cancelled, "the layer was given up"), keepingBytes: keepingBytes && isPartial)
     }
 
     private func settle() -> Bool {
@@ -138,11 +158,16 @@ public final class LayerIngest: Sendable {
         }
     }
 
-    private func discard(_ error: DrydockError) {
-        feeder.fail(error)
+    private func discard(_ error: DrydockError, keepingBytes: Bool = false) {
+        if keepingBytes {
+            // What is on its way to the file still gets there.
+            feeder.close()
+        } else {
+            feeder.fail(error)
+        }
         applier.cancel()
         thread.join()
-        writer.cancel()
+        if keepingBytes, writer.count > 0 { writer.suspend() } else { writer.cancel() }
         try? LayerApplier.remove(place)
         span.fail(error)
     }

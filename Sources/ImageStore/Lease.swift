@@ -10,9 +10,10 @@ public import SystemPackage
 extension ImageStore {
     /// Begins to add layers or images. What is added or found through the lease is safe from garbage collection until
     /// it ends; a lease whose process dies ends by itself.
-    public func beginLease() throws(DrydockError) -> Lease {
+    /// - Parameter isPull: whether the layers that are whole are kept for the next try where the work is interrupted.
+    public func beginLease(isPull: Bool = false) throws(DrydockError) -> Lease {
         try recover()
-        return try Lease(self)
+        return try Lease(self, isPull: isPull)
     }
 
     /// The descriptor of the blob that a layer was pulled as, or was once written as for a push; nil where there is
@@ -70,11 +71,12 @@ public final class Lease: Sendable {
     private let id: String
     private let state: Mutex<(lock: FileLock?, next: Int, isRegistered: Bool)>
 
-    init(_ store: ImageStore) throws(DrydockError) {
+    init(_ store: ImageStore, isPull: Bool) throws(DrydockError) {
         self.store = store
+        let prefix = isPull ? ImageStore.pullLease + ImageStore.boot + "-" : "lease-"
         var made: (id: String, lock: FileLock)?
         while made == nil {
-            let id = "lease-\(UInt64.random(in: 0 ... .max))"
+            let id = "\(prefix)\(UInt64.random(in: 0 ... .max))"
             let path = store.leaseLock(id)
             let lock = try FileLock(path)
             // Between making and locking the file, another process may have taken the lease for a dead one.
@@ -114,10 +116,12 @@ public final class Lease: Sendable {
     ///   - blob: what the manifest says about it; digest and size are verified.
     ///   - diffID: what the configuration says about it; verified.
     ///   - parent: the chain ID of the layers below; nil for the base. They need not be there yet.
+    ///   - resumes: whether to go on with the bytes of an interrupted transfer, and to leave them for the next one; see
+    ///     `LayerIngest.resumedBytes`.
     public func ingest(
-        _ blob: Descriptor, diffID: Digest, parent: Digest?, trace: Span = .none
+        _ blob: Descriptor, diffID: Digest, parent: Digest?, resumes: Bool = false, trace: Span = .none
     ) throws(DrydockError) -> LayerIngest {
-        try LayerIngest(self, blob, diffID: diffID, parent: parent, trace)
+        try LayerIngest(self, blob, diffID: diffID, parent: parent, resumes: resumes, trace)
     }
 
     /// Makes a layer of an overlay upper directory; what a runtime puts there only to mount on it is left out. Moves
@@ -223,6 +227,7 @@ public final class Lease: Sendable {
             }
             try database.insert(image, id, config, chain, size)
             for reference in image.references { try database.name(id, reference) }
+            try database.endKeeping(chain)
             guard let record = try database.image(id) else {
                 throw DrydockError(.internal, "an image that was just registered is missing")
             }
@@ -241,6 +246,10 @@ public final class Lease: Sendable {
             throw DrydockError.system("sync \(store.root)", errno: error.rawValue)
         }
     }
+
+    /// Keeps the layers that are whole for a later pull, which will not fetch them again.
+    /// - Throws: code `.system` where they cannot be synced; they are then collected.
+    public func keepLayers() throws(DrydockError) { try store.keepLayers(of: id) }
 
     /// Ends the work. What was not registered is collected. Nothing happens the second time.
     public func end() {

@@ -41,6 +41,14 @@ public final class FileLock: Sendable {
         return result == -EWOULDBLOCK
     }
 
+    /// Whether a path still names the file that is locked: its holder may have moved it away before.
+    public func isLock(of path: FilePath) -> Bool {
+        guard let mine = try? FileAt.status(descriptor.number),
+            let there = try? FileAt.status(FileAt.workingDirectory, path.string)
+        else { return false }
+        return mine.inode == there.inode && mine.device == there.device
+    }
+
     /// Gives the lock back. Nothing happens the second time.
     public func unlock() { descriptor.close() }
 

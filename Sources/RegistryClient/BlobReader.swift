@@ -10,31 +10,35 @@ struct BlobReader {
     let descriptor: Descriptor
     let reference: Reference
     let span: Span
-    var digester: Digester
+    private var check: BlobCheck
 
     private var body: HTTPClientResponse.Body.AsyncIterator?
     private var toSkip: Int64 = 0
+    /// How often the transfer broke since it last got on.
     private var breaks = 0
+    /// How far it was at the last break.
+    private var known: Int64
     private var told: Int64 = 0
     private var ended = false
 
-    init(client: RegistryClient, descriptor: Descriptor, reference: Reference, span: Span, digester: Digester) {
+    init(client: RegistryClient, descriptor: Descriptor, reference: Reference, span: Span, check: BlobCheck) {
         self.client = client
         self.descriptor = descriptor
         self.reference = reference
         self.span = span
-        self.digester = digester
+        self.check = check
+        known = check.count
     }
 
     mutating func next() async throws(DrydockError) -> BlobBytes? {
         guard !ended else { return nil }
         while true {
             // Bytes that the caller had already may be all there is.
-            if body == nil, digester.count == descriptor.size, digester.count > 0 { return try finish() }
+            if body == nil, check.count == descriptor.size, check.count > 0 { return try finish() }
             do {
                 if body == nil { try await open() }
                 guard let buffer = try await body?.next() else {
-                    guard digester.count < descriptor.size else { return try finish() }
+                    guard check.count < descriptor.size else { return try finish() }
                     throw DrydockError(.unavailable, "unexpected EOF", reason: "the blob ended too early")
                 }
                 if let bytes = try accept(buffer) { return bytes }
@@ -52,7 +56,7 @@ struct BlobReader {
         var request = RegistryRequest(
             url: endpoint.url("\(reference.repository)/blobs/\(descriptor.digest)"), endpoint: endpoint,
             scopes: ["repository:\(reference.repository):pull"], span: span)
-        let from = digester.count
+        let from = check.count
         if from > 0 { request.headers.add(name: "range", value: "bytes=\(from)-") }
         let response = try await client.transport.send(request)
         switch response.status.code {
@@ -91,15 +95,15 @@ struct BlobReader {
             toSkip -= Int64(skipped)
         }
         guard buffer.readableBytes > 0 else { return nil }
-        buffer.withUnsafeReadableBytes { digester.update($0) }
-        guard digester.count <= descriptor.size else {
+        buffer.withUnsafeReadableBytes { check.update($0) }
+        guard check.count <= descriptor.size else {
             throw DrydockError(
                 .corrupt, "filesystem layer verification failed for digest \(descriptor.digest)",
                 reason: "more bytes came than the \(descriptor.size) that the manifest promises",
                 remedy: "The registry or something on the way changes content; try another network.")
         }
-        if digester.count - told >= 1 << 19 || digester.count == descriptor.size {
-            told = digester.count
+        if check.count - told >= 1 << 19 || check.count == descriptor.size {
+            told = check.count
             span.progress(told, of: descriptor.size)
         }
         return BlobBytes(buffer: buffer)
@@ -109,8 +113,7 @@ struct BlobReader {
         ended = true
         body = nil
         span.fact("phase", .text("Verifying Checksum"))
-        let found = digester.digest()
-        guard found == descriptor.digest else {
+        if case .digest(let digester) = check, case let found = digester.digest(), found != descriptor.digest {
             throw DrydockError(
                 .corrupt, "filesystem layer verification failed for digest \(descriptor.digest)",
                 reason: "the bytes that came have the digest \(found)",
@@ -120,16 +123,21 @@ struct BlobReader {
         return nil
     }
 
+    /// So many bytes between two breaks are worth going on for.
+    private static let progress: Int64 = 64 << 10
+
     /// Prepares another try after a transfer broke, or gives up.
     private mutating func mend(_ error: any Error) async throws(DrydockError) {
         body = nil
-        breaks += 1
-        let known = ConnectionFailure.error(error, method: "GET", url: "blobs/\(descriptor.digest)")
-        let passing = Transport.mayPass(known) || known.code == .unavailable && digester.count > 0
-        guard known.code == .unavailable, passing, breaks < client.settings.retry.attempts,
+        // A bad line that gets on between breaks is not given up.
+        breaks = check.count - known >= Self.progress ? 1 : breaks + 1
+        known = check.count
+        let failure = ConnectionFailure.error(error, method: "GET", url: "blobs/\(descriptor.digest)")
+        let passing = Transport.mayPass(failure) || failure.code == .unavailable && check.count > 0
+        guard failure.code == .unavailable, passing, breaks < client.settings.retry.attempts,
             let pause = client.settings.retry.pause(after: breaks, nil)
-        else { throw known }
-        span.fact("broken-at", .bytes(digester.count))
+        else { throw failure }
+        span.fact("broken-at", .bytes(check.count))
         try await client.transport.sleep(pause)
     }
 }

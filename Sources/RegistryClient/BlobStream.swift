@@ -33,7 +33,7 @@ public struct BlobStream: AsyncSequence, Sendable {
     public let descriptor: Descriptor
     let reference: Reference
     let span: Span
-    let resume: Digester
+    let check: BlobCheck
 
     /// Reads the blob; each iterator makes a request of its own.
     public struct AsyncIterator: AsyncIteratorProtocol {
@@ -47,6 +47,31 @@ public struct BlobStream: AsyncSequence, Sendable {
     public func makeAsyncIterator() -> AsyncIterator {
         AsyncIterator(
             reader: BlobReader(
-                client: client, descriptor: descriptor, reference: reference, span: span, digester: resume))
+                client: client, descriptor: descriptor, reference: reference, span: span, check: check))
+    }
+}
+
+/// How the bytes of a blob are checked while they come.
+enum BlobCheck: Sendable {
+    /// They are counted and hashed.
+    case digest(Digester)
+    /// They are counted; whoever reads them hashes them.
+    case count(Int64)
+
+    /// The number of bytes so far, with those that were there before.
+    var count: Int64 {
+        switch self {
+        case .digest(let digester): digester.count
+        case .count(let count): count
+        }
+    }
+
+    mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        switch self {
+        case .digest(var digester):
+            digester.update(bytes)
+            self = .digest(digester)
+        case .count(let count): self = .count(count + Int64(bytes.count))
+        }
     }
 }

@@ -51,7 +51,20 @@ public struct LayerDownload: Sendable {
     /// The layer.
     public var descriptor: Descriptor
     /// Its bytes; read them to the end.
-    public var bytes: BlobStream
+    public var bytes: BlobStream { stream(Digester(descriptor.digest.algorithm)) }
     /// The span of the layer (`pull.layer`), for what is done with the bytes.
     public var span: Span
+
+    let client: RegistryClient
+    let reference: Reference
+
+    /// The bytes behind the first `offset`, for a reader that has those and that verifies the digest of the whole by
+    /// itself. The stream counts, but does not hash.
+    public func bytes(from offset: Int64) -> BlobStream {
+        BlobStream(client: client, descriptor: descriptor, reference: reference, span: span, check: .count(offset))
+    }
+
+    private func stream(_ digester: Digester) -> BlobStream {
+        BlobStream(client: client, descriptor: descriptor, reference: reference, span: span, check: .digest(digester))
+    }
 }

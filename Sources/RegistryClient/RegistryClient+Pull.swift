@@ -171,7 +171,7 @@ extension RegistryClient {
     ) -> BlobStream {
         BlobStream(
             client: self, descriptor: descriptor, reference: reference, span: span,
-            resume: resuming ?? Digester(descriptor.digest.algorithm))
+            check: .digest(resuming ?? Digester(descriptor.digest.algorithm)))
     }
 
     /// Fetches layers, several at a time (`RegistrySettings.parallelDownloads`), each into a reader of its own.
@@ -200,8 +200,9 @@ extension RegistryClient {
         try await inParallel(layers.count, atMost: settings.parallelDownloads) { index in
             let layer = layers[index]
             spans[index].fact("phase", .text("Downloading"))
-            let bytes = self.stream(layer, of: reference, span: spans[index])
-            try await read(LayerDownload(index: index, descriptor: layer, bytes: bytes, span: spans[index]))
+            try await read(
+                LayerDownload(
+                    index: index, descriptor: layer, span: spans[index], client: self, reference: reference))
             spans[index].end()
         } failed: { index, error in
             spans[index].fail(error)

@@ -102,6 +102,10 @@ final class TransferDisplay: Sendable {
                 row.current = 0
             }
             if let from = event.text("from") { row.detail = from }
+            if let left = event.bytes(TransferEvents.continued) {
+                sayContinued(left, row, place, &state)
+                return
+            }
         case .begin, .end, .failed: return
         }
         if !before.isShown, row.phase != TransferEvents.Phase.exists.rawValue {
@@ -119,6 +123,14 @@ final class TransferDisplay: Sendable {
         } else if isNews, !TransferDisplay.moves(row.phase), !showsDetail || !row.detail.isEmpty {
             sink.write(line(row) + "\n")
         }
+    }
+
+    /// Says that a layer goes on where an interrupted pull had left it: in a terminal its bar begins there.
+    private func sayContinued(_ left: Int64, _ row: Row, _ place: Int, _ state: inout State) {
+        state.rows[place].current = left
+        guard !redraws else { return }
+        state.rows[place].isShown = true
+        sink.write("\(row.id): Continuing an interrupted download at \(Units.size(left, digits: 4))\n")
     }
 
     private func redraw(_ row: Row, rowsBelow: Int) {
