@@ -36,6 +36,10 @@ let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let nioHTTPTypes: Target.Dependency = .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
+let hummingbirdTLS: Target.Dependency = .product(name: "HummingbirdTLS", package: "hummingbird")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdTesting: Target.Dependency = .product(name: "HummingbirdTesting", package: "hummingbird")
 let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
@@ -54,10 +58,13 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-certificates.git", from: "1.21.0"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-system.git", from: "1.8.0"),
         .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0", traits: []),
@@ -81,9 +88,9 @@ let package = Package(
         room(
             "Hub",
             [
-                "OCI", "ImageStore", "Layers", "Linux", "Diagnostics", "RegistryClient", hummingbird, httpTypes,
-                nioCore, nioPosix,
-                logging, lifecycle, unixSignals, jwtKit, crypto, cryptoExtras, grdb, systemPackage,
+                "OCI", "ImageStore", "Layers", "Linux", "Diagnostics", "RegistryClient", hummingbird, hummingbirdTLS,
+                httpTypes, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, nioSSL, x509, logging, lifecycle, unixSignals,
+                jwtKit, crypto, cryptoExtras, grdb, systemPackage,
             ],
             resources: [.embedInCode("Course/Shell/apk.sh"), .embedInCode("Course/Shell/cowsay.sh")]),
         room("Runtime", ["CLinux", "Linux", "OCI", "Diagnostics", systemPackage]),

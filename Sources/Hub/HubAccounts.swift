@@ -13,13 +13,16 @@ public struct HubAccount: Sendable, Equatable {
     public var name: String
     /// When it was made, in RFC 3339.
     public var created: String
+    /// Whether it owns the hub: it may push everywhere, also to `library/`.
+    public var isOwner = false
 }
 
 extension HubRegistry {
     /// Makes an account.
     /// - Throws: `.conflict` where the name is taken; `.invalidArgument` where the name is not 2 to 30 characters of `a-z`,
     ///   `0-9`, `_`, `-`, or is reserved (`library`), or the password is empty.
-    public func createAccount(_ name: String, password: String) throws(DrydockError) {
+    /// - Parameter isOwner: whether it may push everywhere, also to `library/`.
+    public func createAccount(_ name: String, password: String, isOwner: Bool = false) throws(DrydockError) {
         try Self.checkName(name)
         try Self.checkPassword(password)
         let salt = Self.randomBytes(16)
@@ -31,8 +34,8 @@ extension HubRegistry {
                     .conflict, "the user name \(name) is taken", remedy: "Choose another name, or log in with it.")
             }
             try database.execute(
-                sql: "INSERT INTO account (name, salt, hash, rounds, created) VALUES (?, ?, ?, ?, ?)",
-                arguments: [name, salt, hash, PasswordHash.rounds, HubDatabase.now])
+                sql: "INSERT INTO account (name, salt, hash, rounds, created, owner) VALUES (?, ?, ?, ?, ?, ?)",
+                arguments: [name, salt, hash, PasswordHash.rounds, HubDatabase.now, isOwner])
         }
     }
 
@@ -53,9 +56,27 @@ extension HubRegistry {
     /// All accounts, by name.
     public func accounts() throws(DrydockError) -> [HubAccount] {
         try database.read { database in
-            try Row.fetchAll(database, sql: "SELECT name, created FROM account ORDER BY name").map {
-                HubAccount(name: $0["name"], created: $0["created"])
+            try Row.fetchAll(database, sql: "SELECT name, created, owner FROM account ORDER BY name").map {
+                HubAccount(name: $0["name"], created: $0["created"], isOwner: $0["owner"])
             }
+        }
+    }
+
+    /// Removes an account; what it pushed stays.
+    /// - Throws: `.notFound` where there is no such account.
+    public func removeAccount(_ name: String) throws(DrydockError) {
+        try database.write { database in
+            try database.execute(sql: "DELETE FROM account WHERE name = ?", arguments: [name])
+            guard database.changesCount > 0 else { throw DrydockError(.notFound, "no such account: \(name)") }
+        }
+    }
+
+    /// Who owns the hub and what is private.
+    func policy() throws(DrydockError) -> HubPolicy {
+        try database.read { database in
+            HubPolicy(
+                owners: Set(try String.fetchAll(database, sql: "SELECT name FROM account WHERE owner")),
+                hidden: Set(try String.fetchAll(database, sql: "SELECT name FROM repository WHERE private")))
         }
     }
 

@@ -1,7 +1,11 @@
 import Diagnostics
 import FoundationEssentials
 import GRDB
+import Glibc
+import ImageStore
+import Linux
 import OCI
+import SystemPackage
 
 /// A manifest or an index that was read as far as a registry must understand it.
 struct ManifestContent: Sendable {
@@ -59,7 +63,8 @@ struct ManifestContent: Sendable {
                     if document["urls"]?.array?.isEmpty ?? true { blobs.append(layer) }
                 }
                 needs = blobs.map { .blob($0.digest) }
-                artifactType = manifest.artifactType ?? manifest.config.mediaType.rawValue
+                let named = manifest.artifactType ?? ""
+                artifactType = named.isEmpty ? manifest.config.mediaType.rawValue : named
             }
         } catch {
             throw Self.invalid(error.description)
@@ -130,7 +135,7 @@ extension HubRegistry {
 
     /// Keeps a manifest, and lets tags point at it: in one transaction.
     func store(
-        _ content: ManifestContent, digest: Digest, in repository: String, tags: [String], pushed: Bool = false
+        _ content: ManifestContent, digest: Digest, in repository: String, tags: [String], push: PushRecord? = nil
     ) throws(DrydockError) {
         try database.write { database in
             try Self.make(repository, in: database)
@@ -150,45 +155,56 @@ extension HubRegistry {
                         ON CONFLICT DO UPDATE SET digest = excluded.digest, updated = excluded.updated
                         """, arguments: [repository, tag, digest.description, HubDatabase.now])
             }
-            if pushed {
+            if let push {
                 try database.execute(
                     sql: "UPDATE repository SET pushes = pushes + 1 WHERE name = ?", arguments: [repository])
+                for reference in tags.isEmpty ? [digest.description] : tags {
+                    try push.write(to: database, "push", repository, reference, digest.description)
+                }
             }
         }
     }
 
     /// Removes a tag, or a manifest with the tags that point at it.
     /// - Returns: whether there was one.
-    func removeManifest(_ reference: String, in repository: String) throws(DrydockError) -> Bool {
+    func removeManifest(
+        _ reference: String, in repository: String, record: PushRecord? = nil
+    ) throws(DrydockError) -> Bool {
         try database.write { database in
             let sql =
                 reference.contains(":")
                 ? "DELETE FROM manifest WHERE repository = ? AND digest = ?"
                 : "DELETE FROM tag WHERE repository = ? AND name = ?"
             try database.execute(sql: sql, arguments: [repository, reference])
-            return database.changesCount > 0
+            guard database.changesCount > 0 else { return false }
+            try record?.write(to: database, "delete", repository, reference, reference.contains(":") ? reference : "")
+            return true
         }
     }
 
-    /// The tags of a repository after `last`, sorted; nil where there is no such repository.
+    /// The tags of a repository after `last`, in the order of the alphabet, whatever their case; nil where there is no such repository.
     func tags(of repository: String, after last: String?, limit: Int) throws(DrydockError) -> [String]? {
         try database.read { database in
             guard try Self.exists(repository, in: database) else { return nil }
             return try String.fetchAll(
-                database, sql: "SELECT name FROM tag WHERE repository = ? AND name > ? ORDER BY name LIMIT ?",
-                arguments: [repository, last ?? "", limit])
+                database,
+                sql: """
+                    SELECT name FROM tag WHERE repository = ?1 AND (lower(name), name) > (lower(?2), ?2)
+                    ORDER BY lower(name), name LIMIT ?3
+                    """, arguments: [repository, last ?? "", limit])
         }
     }
 
-    /// The repositories after `last` that have something in them, sorted.
-    func repositories(after last: String?, limit: Int) throws(DrydockError) -> [String] {
-        try database.read { database in
+    /// The repositories after `last` that have something in them and that a user may see, sorted.
+    func repositories(after last: String?, limit: Int, user: String?) throws(DrydockError) -> [String] {
+        let own = user.map { $0 + "/" } ?? " "
+        return try database.read { database in
             try String.fetchAll(
                 database,
                 sql: """
-                    SELECT name FROM repository WHERE name > ?
+                    SELECT name FROM repository WHERE name > ? AND (NOT private OR substr(name, 1, ?) = ?)
                     AND EXISTS (SELECT 1 FROM manifest WHERE repository = repository.name) ORDER BY name LIMIT ?
-                    """, arguments: [last ?? "", limit])
+                    """, arguments: [last ?? "", own.utf8.count, own, limit])
         }
     }
 
@@ -217,7 +233,7 @@ extension HubRegistry {
                 ("mediaType", .string(row["mediaType"])), ("digest", .string(row["digest"])),
                 ("size", .int(Int64(bytes.count))),
             ]
-            if let type: String = row["artifactType"] { pairs.append(("artifactType", .string(type))) }
+            if let type: String = row["artifactType"], !type.isEmpty { pairs.append(("artifactType", .string(type))) }
             if let notes = (try? JSONValue(parsing: bytes))?["annotations"], notes != .null {
                 pairs.append(("annotations", notes))
             }
@@ -227,14 +243,25 @@ extension HubRegistry {
 
     // MARK: Blobs
 
-    /// Makes a blob a repository's own.
-    func link(_ digest: Digest, to repository: String) throws(DrydockError) {
+    /// Makes a blob a repository's own. The look at its file and the link are one to whoever cleans up.
+    /// - Returns: false where there is no such blob.
+    @discardableResult
+    func link(_ digest: Digest, to repository: String) throws(DrydockError) -> Bool {
         try database.write { database in
+            guard blobs.has(digest) else { return false }
+            touch(digest)
             try Self.make(repository, in: database)
             try database.execute(
                 sql: "INSERT OR IGNORE INTO repositoryBlob (repository, digest) VALUES (?, ?)",
                 arguments: [repository, digest.description])
+            return true
         }
+    }
+
+    /// Makes a blob young: it is needed just now.
+    func touch(_ digest: Digest) {
+        try? FileAt.setTime(
+            FileAt.workingDirectory, blobs.path(digest).string, seconds: Int64(time(nil)), nanoseconds: 0)
     }
 
     /// Whether a repository has a blob.
@@ -246,11 +273,11 @@ extension HubRegistry {
         }
     }
 
-    /// A repository that has a blob.
-    func repository(having digest: Digest) throws(DrydockError) -> String? {
+    /// The repositories that have a blob.
+    func repositories(having digest: Digest) throws(DrydockError) -> [String] {
         try database.read { database in
-            try String.fetchOne(
-                database, sql: "SELECT repository FROM repositoryBlob WHERE digest = ? LIMIT 1",
+            try String.fetchAll(
+                database, sql: "SELECT repository FROM repositoryBlob WHERE digest = ? ORDER BY repository",
                 arguments: [digest.description])
         }
     }
@@ -268,16 +295,20 @@ extension HubRegistry {
 
     // MARK: Search and counts
 
-    /// Counts a pull.
-    func countPull(_ repository: String) throws(DrydockError) {
-        try database.write { database in
-            try database.execute(
-                sql: "UPDATE repository SET pulls = pulls + 1 WHERE name = ?", arguments: [repository])
+    /// Adds to the numbers of pulls.
+    func count(pulls: [String: Int]) throws(DrydockError) {
+        guard !pulls.isEmpty else { return }
+        try database.count { database in
+            for (repository, number) in pulls {
+                try database.execute(
+                    sql: "UPDATE repository SET pulls = pulls + ? WHERE name = ?", arguments: [number, repository])
+            }
         }
     }
 
     /// Repositories whose name or description contains a term: the best known first.
-    func search(_ term: String, limit: Int) throws(DrydockError) -> [JSONValue] {
+    func search(_ term: String, limit: Int, user: String?) throws(DrydockError) -> [JSONValue] {
+        let own = user.map { $0 + "/" } ?? " "
         let pattern =
             "%"
             + term.lowercased().replacing("\\", with: "\\\\").replacing("%", with: "\\%").replacing("_", with: "\\_")
@@ -288,9 +319,10 @@ extension HubRegistry {
                 sql: """
                     SELECT name, description, stars, pulls FROM repository
                     WHERE (name LIKE ? ESCAPE '\\' OR description LIKE ? ESCAPE '\\')
+                    AND (NOT private OR substr(name, 1, ?) = ?)
                     AND EXISTS (SELECT 1 FROM manifest WHERE repository = repository.name)
                     ORDER BY name LIKE 'library/%' DESC, stars DESC, pulls DESC, name LIMIT ?
-                    """, arguments: [pattern, pattern, limit])
+                    """, arguments: [pattern, pattern, own.utf8.count, own, limit])
         }
         return rows.map { row in
             let name: String = row["name"]

@@ -7,6 +7,8 @@ import SystemPackage
 /// The hub's metadata in SQLite.
 struct HubDatabase: Sendable {
     private let pool: DatabasePool
+    /// Changes with every change of the database, in whatever process.
+    let generation: HubGeneration
 
     init(_ file: FilePath) throws(DrydockError) {
         var configuration = Configuration()
@@ -22,6 +24,7 @@ struct HubDatabase: Sendable {
         } catch {
             throw Self.translated(error)
         }
+        generation = HubGeneration(file.removingLastComponent().appending("generation"))
     }
 
     func read<Result>(_ work: (Database) throws -> Result) throws(DrydockError) -> Result {
@@ -29,6 +32,13 @@ struct HubDatabase: Sendable {
     }
 
     func write<Result>(_ work: (Database) throws -> Result) throws(DrydockError) -> Result {
+        // What is read between the commit and this line is older than the answer to whoever makes the change.
+        defer { generation.bump() }
+        return try count(work)
+    }
+
+    /// Writes what no cache holds.
+    func count<Result>(_ work: (Database) throws -> Result) throws(DrydockError) -> Result {
         do { return try pool.write(work) } catch { throw Self.translated(error) }
     }
 
@@ -77,6 +87,17 @@ struct HubDatabase: Sendable {
                     CREATE TABLE upstreamBlob (
                         repository TEXT NOT NULL, digest TEXT NOT NULL, mediaType TEXT NOT NULL, size INTEGER NOT NULL,
                         PRIMARY KEY (repository, digest)) WITHOUT ROWID;
+                    """)
+        }
+        migrator.registerMigration("2 owners, private repositories, audit log") { database in
+            try database.execute(
+                sql: """
+                    ALTER TABLE account ADD COLUMN owner INTEGER NOT NULL DEFAULT 0;
+                    ALTER TABLE repository ADD COLUMN private INTEGER NOT NULL DEFAULT 0;
+                    CREATE TABLE audit (
+                        id INTEGER PRIMARY KEY, at TEXT NOT NULL, user TEXT NOT NULL, action TEXT NOT NULL,
+                        repository TEXT NOT NULL, reference TEXT NOT NULL, digest TEXT NOT NULL, peer TEXT NOT NULL);
+                    CREATE INDEX repositoryBlobDigest ON repositoryBlob (digest);
                     """)
         }
         return migrator

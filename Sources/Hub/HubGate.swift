@@ -55,6 +55,8 @@ final class HubGate: Sendable {
     private struct Known {
         var user: String
         var until: ContinuousClock.Instant
+        /// Passwords are looked up again after any change of the database.
+        var moment: UInt64?
     }
 
     let registry: HubRegistry
@@ -63,6 +65,7 @@ final class HubGate: Sendable {
     /// Two passwords are hashed at a time: each takes 16 MiB and a core.
     private let hashing = NIOThreadPool(numberOfThreads: 2)
     private let known = Mutex<[SHA256Digest: Known]>([:])
+    private let tokens = Mutex<[String: HubToken]>([:])
 
     init(registry: HubRegistry) async throws(DrydockError) {
         self.registry = registry
@@ -73,10 +76,23 @@ final class HubGate: Sendable {
 
     deinit { hashing.shutdownGracefully { _ in } }
 
-    /// What the rules let somebody do with a repository.
-    func allowed(_ principal: Principal, _ repository: String) -> Set<String> {
-        guard let name = principal.name, repository.hasPrefix(name + "/") else { return ["pull"] }
-        return ["pull", "push", "delete"]
+    /// Who owns the hub and what is private, as it is now.
+    func policy() async throws -> HubPolicy {
+        if let known = registry.cache.policy { return known }
+        let registry = registry
+        let moment = registry.cache.moment
+        let policy = try await blocking { () throws(DrydockError) in try registry.policy() }
+        registry.cache.keep(policy, since: moment)
+        return policy
+    }
+
+    /// What the rules let somebody do with a repository: everything in one's own namespace, and everywhere for an owner
+    /// of the hub; pulling for everybody where the repository is not private.
+    func allowed(_ principal: Principal, _ repository: String, _ policy: HubPolicy) -> Set<String> {
+        if let name = principal.name, repository.hasPrefix(name + "/") || policy.owners.contains(name) {
+            return ["pull", "push", "delete"]
+        }
+        return policy.hidden.contains(repository) ? [] : ["pull"]
     }
 
     /// Who sends this `Authorization` header, and what the token allows where it is one.
@@ -90,7 +106,7 @@ final class HubGate: Sendable {
             return (.user(try await login(basic: String(parts[1]))), nil)
         case "bearer":
             do {
-                let token = try await keys.verify(String(parts[1]), as: HubToken.self)
+                let token = try await verified(String(parts[1]))
                 let user = token.sub.value
                 return (user.isEmpty ? .anonymous : .user(user), token.access)
             } catch {
@@ -100,11 +116,28 @@ final class HubGate: Sendable {
         }
     }
 
+    /// The claims of a token; the signature of each is looked at once.
+    private func verified(_ text: String) async throws -> HubToken {
+        if let known = tokens.withLock({ $0[text] }) {
+            try known.exp.verifyNotExpired()
+            return known
+        }
+        let token = try await keys.verify(text, as: HubToken.self)
+        tokens.withLock { tokens in
+            if tokens.count >= 1000 { tokens = [:] }
+            tokens[text] = token
+        }
+        return token
+    }
+
     /// The user that Basic credentials belong to.
     func login(basic encoded: String) async throws -> String {
         let fingerprint = SHA256.hash(data: Array(encoded.utf8))
         let now = ContinuousClock.now
-        if let user = known.withLock({ $0[fingerprint] }), user.until > now { return user.user }
+        let moment = registry.cache.moment
+        if let user = known.withLock({ $0[fingerprint] }), user.until > now, let moment, user.moment == moment {
+            return user.user
+        }
         let wrong = HubRefusal(.unauthorized, "UNAUTHORIZED", "incorrect username or password")
         guard let bytes = Base64.decode(encoded), let colon = bytes.firstIndex(of: UInt8(ascii: ":")) else {
             throw wrong
@@ -124,7 +157,7 @@ final class HubGate: Sendable {
         throttle.succeeded(name)
         known.withLock { known in
             if known.count > 1000 { known = [:] }
-            known[fingerprint] = Known(user: name, until: now + .seconds(60))
+            known[fingerprint] = Known(user: name, until: now + .seconds(60), moment: moment)
         }
         return name
     }
@@ -132,6 +165,7 @@ final class HubGate: Sendable {
     /// Makes a token for what was asked and is allowed.
     func token(for principal: Principal, scopes: [String], now: Int64) async throws -> String {
         var access: [RepositoryAccess] = []
+        let policy = try await policy()
         for scope in scopes.flatMap({ $0.split(separator: " ") }) {
             let parts = scope.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
             guard parts.count >= 3, let actions = parts.last else { continue }
@@ -139,7 +173,7 @@ final class HubGate: Sendable {
             if parts[0] == "registry", name == "catalog" {
                 access.append(RepositoryAccess(type: "registry", name: name, actions: ["*"]))
             } else if parts[0] == "repository" {
-                let may = allowed(principal, name)
+                let may = allowed(principal, name, policy)
                 let granted = actions.split(separator: ",").map(String.init).flatMap { $0 == "*" ? Array(may) : [$0] }
                     .filter(may.contains)
                 access.append(RepositoryAccess(type: "repository", name: name, actions: granted.sorted()))

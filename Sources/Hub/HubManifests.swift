@@ -9,63 +9,78 @@ extension HubResponder {
     /// The largest manifest that is taken, in bytes (distribution-spec, "Pushing Manifests").
     static let manifestLimit = 4 << 20
 
-    func manifest(_ request: Request, _ repository: String, _ reference: String) async throws -> Response {
-        guard Reference.isTag(reference) || (try? Digest(reference)) != nil else {
-            throw reference.contains(":")
-                ? HubRefusal(.badRequest, "DIGEST_INVALID", "provided digest is malformed", detail: reference)
+    func manifest(
+        _ request: Request, _ context: HubContext, _ repository: String, _ reference: String
+    ) async throws -> Response {
+        if reference.contains(":") {
+            _ = try Self.digest(reference)
+        } else if !Reference.isTag(reference) {
+            throw request.method == .put
+                ? HubRefusal(.badRequest, "TAG_INVALID", "manifest tag did not match URI", detail: reference)
                 : HubRefusal.unknownManifest(reference)
         }
         switch request.method {
         case .get, .head: return try await getManifest(request, repository, reference)
-        case .put: return try await putManifest(request, repository, reference)
+        case .put: return try await putManifest(request, context, repository, reference)
         case .delete:
-            try await authorize(request, repository, "delete")
+            let principal = try await authorize(request, repository, "delete")
             let registry = registry
+            let record = PushRecord(user: principal.name ?? "", peer: context.peer)
             let removed = try await blocking { () throws(DrydockError) in
-                try registry.removeManifest(reference, in: repository)
+                try registry.removeManifest(reference, in: repository, record: record)
             }
             guard removed else { throw HubRefusal.unknownManifest(reference) }
             return Response(status: .accepted)
-        default: throw HubRefusal(.methodNotAllowed, "UNSUPPORTED", "the operation is unsupported")
+        default: throw HubRefusal.unsupported
         }
     }
 
     private func getManifest(_ request: Request, _ repository: String, _ reference: String) async throws -> Response {
         try await authorize(request, repository, "pull")
-        let registry = registry
-        var found = try await blocking { () throws(DrydockError) in
-            try registry.manifest(reference, in: repository)
+        let found = try await served(reference, repository)
+        if request.method == .get { pulls.add(repository) }
+        if request.headers[.ifNoneMatch] == found.headers[.eTag] {
+            return Response(status: .notModified, headers: found.headers)
         }
-        if found == nil {
-            try await misses.manifest(reference, of: repository)
-            found = try await blocking { () throws(DrydockError) in
-                try registry.manifest(reference, in: repository)
-            }
-        }
-        guard let found else { throw HubRefusal.unknownManifest(reference) }
-        if request.method == .get, !reference.contains(":") || found.mediaType.isManifest {
-            try await blocking { () throws(DrydockError) in try registry.countPull(repository) }
-        }
-        let tag = "\"\(found.digest)\""
-        let headers: HTTPFields = [
-            .contentType: found.mediaType.rawValue, .contentDigest: found.digest.description, .eTag: tag,
-        ]
-        if request.headers[.ifNoneMatch] == tag { return Response(status: .notModified, headers: headers) }
-        return Response.bytes(found.bytes, headers: headers)
+        return Response(status: .ok, headers: found.headers, body: ResponseBody(byteBuffer: found.body))
     }
 
-    private func putManifest(_ request: Request, _ repository: String, _ reference: String) async throws -> Response {
-        try await authorize(request, repository, "push")
+    private func served(_ reference: String, _ repository: String) async throws -> ServedManifest {
+        let registry = registry
+        if let known = registry.cache.manifest(reference, in: repository) { return known }
+        for isLast in [false, true] {
+            let moment = registry.cache.moment
+            let found = try await blocking { () throws(DrydockError) in
+                try registry.manifest(reference, in: repository).map(ServedManifest.init)
+            }
+            if let found {
+                registry.cache.keep(found, reference, in: repository, since: moment)
+                return found
+            }
+            if !isLast { try await misses.manifest(reference, of: repository) }
+        }
+        throw HubRefusal.unknownManifest(reference)
+    }
+
+    private func putManifest(
+        _ request: Request, _ context: HubContext, _ repository: String, _ reference: String
+    ) async throws -> Response {
+        let principal = try await authorize(request, repository, "push")
+        let tooLarge = HubRefusal(
+            .contentTooLarge, "SIZE_INVALID", "a manifest may have at most \(Self.manifestLimit) bytes")
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > Self.manifestLimit {
+            throw tooLarge
+        }
+        await context.goOn(request)
         let bytes: [UInt8]
         do {
             bytes = Array(try await request.body.collect(upTo: Self.manifestLimit).readableBytesView)
         } catch is NIOTooManyBytesError {
-            throw HubRefusal(
-                .contentTooLarge, "SIZE_INVALID", "a manifest may have at most \(Self.manifestLimit) bytes")
+            throw tooLarge
         }
         let type = request.headers[.contentType]?.split(separator: ";").first.map(String.init)
         let content = try ManifestContent(bytes, mediaType: type.map(MediaType.init(rawValue:)))
-        let promised = try? Digest(reference)
+        let promised = try reference.contains(":") ? Self.digest(reference) : nil
         var digester = Digester(promised?.algorithm ?? .sha256)
         digester.update(bytes)
         let digest = digester.digest()
@@ -74,30 +89,37 @@ extension HubResponder {
                 .badRequest, "DIGEST_INVALID", "provided digest did not match uploaded content",
                 detail: "the manifest has the digest \(digest)")
         }
+        let tags = try tags(request, reference, isDigest: promised != nil)
         let registry = registry
+        let isSparse = sparse
+        let record = PushRecord(user: principal.name ?? "", peer: context.peer)
         let missing = try await blocking { () throws(DrydockError) in
-            let missing = try registry.missing(content.needs, in: repository)
+            let missing = isSparse ? [] : try registry.missing(content.needs, in: repository)
             if missing.isEmpty {
-                try registry.store(
-                    content, digest: digest, in: repository, tags: promised == nil ? [reference] : [], pushed: true)
+                try registry.store(content, digest: digest, in: repository, tags: tags, push: record)
             }
             return missing
         }
-        if let first = missing.first {
-            switch first {
-            case .blob(let digest):
-                throw HubRefusal(
-                    .notFound, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry", detail: digest.description)
-            case .manifest(let digest):
-                throw HubRefusal(
-                    .notFound, "MANIFEST_BLOB_UNKNOWN", "manifest unknown to registry", detail: digest.description)
-            }
-        }
+        if !missing.isEmpty { throw HubRefusal.missing(missing) }
         var headers: HTTPFields = [
             .location: "/v2/\(repository)/manifests/\(digest)", .contentDigest: digest.description,
         ]
         if let subject = content.subject { headers[.ociSubject] = subject.description }
+        if promised != nil, !tags.isEmpty { headers[.ociTag] = tags.joined(separator: ", ") }
         return Response(status: .created, headers: headers)
+    }
+
+    /// The tags that a manifest gets: the one in the path, or those of the query (`?tag=`) where the path has a digest.
+    private func tags(_ request: Request, _ reference: String, isDigest: Bool) throws -> [String] {
+        guard isDigest else { return [reference] }
+        let tags = FormFields(request.uri.query ?? "").all("tag")
+        if let wrong = tags.first(where: { !Reference.isTag($0) }) {
+            throw HubRefusal(.badRequest, "TAG_INVALID", "manifest tag did not match URI", detail: wrong)
+        }
+        guard tags.count <= 100 else {
+            throw HubRefusal(.init(code: 414), "TAG_INVALID", "at most 100 tags may be given at once")
+        }
+        return tags
     }
 
     // MARK: Lists
@@ -122,12 +144,13 @@ extension HubResponder {
 
     func catalog(_ request: Request) async throws -> Response {
         try onlyReads(request)
+        let user = try await user(request)
         let query = FormFields(request.uri.query ?? "")
         let limit = try Self.limit(query)
         let last = query.first("last")
         let registry = registry
         let found = try await blocking { () throws(DrydockError) in
-            try registry.repositories(after: last, limit: limit + 1)
+            try registry.repositories(after: last, limit: limit + 1, user: user)
         }
         let page = Array(found.prefix(limit))
         return Response.json(
@@ -137,7 +160,9 @@ extension HubResponder {
 
     private static func limit(_ query: FormFields) throws -> Int {
         guard let text = query.first("n") else { return 1000 }
-        guard let number = Int(text), number >= 0 else {
+        guard !text.isEmpty, text.utf8.count < 10, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+            let number = Int(text)
+        else {
             throw HubRefusal(
                 .badRequest, "PAGINATION_NUMBER_INVALID", "invalid number of results requested", detail: text)
         }
@@ -146,19 +171,20 @@ extension HubResponder {
 
     private static func link(_ path: String, last: String?, limit: Int, more: Bool) -> HTTPFields {
         guard more, let last else { return [:] }
-        return [.link: "<\(path)?n=\(limit)&last=\(last)>; rel=\"next\""]
+        return [.link: "<\(path)?n=\(limit)&last=\(last.replacing("/", with: "%2F"))>; rel=\"next\""]
     }
 
     func referrers(_ request: Request, _ repository: String, _ digest: Digest) async throws -> Response {
         try onlyReads(request)
         try await authorize(request, repository, "pull")
         let registry = registry
-        var list = try await blocking { () throws(DrydockError) in
+        let all = try await blocking { () throws(DrydockError) in
             try registry.referrers(of: digest, in: repository)
         }
+        var list = all
         var headers: HTTPFields = [.contentType: MediaType.ociIndex.rawValue]
-        if let wanted = FormFields(request.uri.query ?? "").first("artifactType") {
-            list = list.filter { $0["artifactType"]?.string == wanted }
+        if let wanted = FormFields(request.uri.query ?? "").first("artifactType"), !wanted.isEmpty {
+            list = all.filter { $0["artifactType"]?.string == wanted }
             headers[.ociFilters] = "artifactType"
         }
         return Response.json(
@@ -169,12 +195,13 @@ extension HubResponder {
 
     func search(_ request: Request) async throws -> Response {
         try onlyReads(request)
+        let user = try await user(request)
         let query = FormFields(request.uri.query ?? "")
         let term = query.first("q") ?? ""
         let limit = min(max(Int(query.first("n") ?? "") ?? 25, 1), 100)
         let registry = registry
         let found = try await blocking { () throws(DrydockError) in
-            try registry.search(term.hasPrefix("library/") ? String(term.dropFirst(8)) : term, limit: limit)
+            try registry.search(term.hasPrefix("library/") ? String(term.dropFirst(8)) : term, limit: limit, user: user)
         }
         return Response.json([
             "num_pages": 1, "num_results": .int(Int64(found.count)), "page": 1, "page_size": .int(Int64(limit)),
@@ -183,8 +210,6 @@ extension HubResponder {
     }
 
     func onlyReads(_ request: Request) throws {
-        guard request.method == .get || request.method == .head else {
-            throw HubRefusal(.methodNotAllowed, "UNSUPPORTED", "the operation is unsupported")
-        }
+        guard request.method == .get || request.method == .head else { throw HubRefusal.unsupported }
     }
 }

@@ -13,6 +13,7 @@ public final class HubRegistry: Sendable {
     public let data: FilePath
     let blobs: BlobStore
     let database: HubDatabase
+    let cache: HubCache
 
     /// Opens a directory, and makes it where there is none.
     /// - Throws: `.system` or `.exhausted` where that fails.
@@ -21,6 +22,7 @@ public final class HubRegistry: Sendable {
         try Files.makeDirectories(data, mode: 0o755)
         blobs = try BlobStore(root: data)
         database = try HubDatabase(data.appending("hub.sqlite"))
+        cache = HubCache(database.generation)
     }
 
     /// Where packages are served from: `packages/` within the data directory, at `/alpine/…`.

@@ -3,6 +3,7 @@ import FoundationEssentials
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import NIOHTTP1
 import OCI
 import RegistryClient
 import Synchronization
@@ -11,25 +12,38 @@ import Synchronization
 ///
 /// Repository names contain slashes, so paths are taken apart from their end, not by a router's patterns.
 struct HubResponder: HTTPResponder {
-    typealias Context = BasicRequestContext
+    typealias Context = HubContext
 
     let registry: HubRegistry
     let gate: HubGate
-    let uploads: UploadSessions
+    let uploads: UploadStore
     let misses: PullThrough
     let activity: HubActivity
+    let pulls: PullCounter
+    /// Whether manifests are taken that name what is not there.
+    let sparse: Bool
+    /// Whether the connections are encrypted.
+    var secure = false
 
     func respond(to request: Request, context: Context) async throws -> Response {
         activity.begin()
         var response: Response
         do {
-            response = try await route(request)
+            response = try await route(request, context)
         } catch let refusal as HubRefusal {
             response = refusal.response
         } catch let error as DrydockError {
             response = HubRefusal(error).response
         } catch is CancellationError {
+            activity.end()
             throw CancellationError()
+        } catch is HTTPParserError {
+            // The body is not what HTTP allows: nothing that follows on this connection can be understood.
+            var refusal = HubRefusal(.badRequest, "BLOB_UPLOAD_INVALID", "the body of the request is malformed")
+            refusal.headers[.connection] = "close"
+            response = refusal.response
+        } catch is NIOTooManyBytesError {
+            response = HubRefusal(.contentTooLarge, "SIZE_INVALID", "the body of the request is too large").response
         } catch {
             response = HubRefusal(.internalServerError, "UNKNOWN", "unknown error", detail: "\(error)").response
         }
@@ -38,11 +52,13 @@ struct HubResponder: HTTPResponder {
         return request.method == .head ? response.createHeadResponse() : response
     }
 
-    private func route(_ request: Request) async throws -> Response {
+    private func route(_ request: Request, _ context: HubContext) async throws -> Response {
         guard let path = Self.decoded(request.uri.path) else { throw HubRefusal.badRequest }
         if path == "/token" { return try await token(request) }
         if path == "/v1/search" || path == "/v1/search/" { return try await search(request) }
-        if path.hasPrefix("/alpine/") { return try await package(request, String(path.dropFirst("/alpine/".count))) }
+        if path.hasPrefix("/alpine/") {
+            return try await package(request, context, String(path.dropFirst("/alpine/".count)))
+        }
         if path == "/" { return Response.json(["name": "drydock hub"]) }
         if path == "/v2" || path == "/v2/" { return try await root(request) }
         guard path.hasPrefix("/v2/") else { throw HubRefusal(.notFound, "UNSUPPORTED", "there is nothing at \(path)") }
@@ -56,10 +72,10 @@ struct HubResponder: HTTPResponder {
             throw HubRefusal(.badRequest, "NAME_INVALID", "invalid repository name")
         }
         switch target.kind {
-        case .manifest(let reference): return try await manifest(request, target.repository, reference)
-        case .blob(let digest): return try await blob(request, target.repository, try Self.digest(digest))
-        case .uploads: return try await beginUpload(request, target.repository)
-        case .upload(let id): return try await upload(request, target.repository, id)
+        case .manifest(let reference): return try await manifest(request, context, target.repository, reference)
+        case .blob(let digest): return try await blob(request, context, target.repository, try Self.digest(digest))
+        case .uploads: return try await beginUpload(request, context, target.repository)
+        case .upload(let id): return try await upload(request, context, target.repository, id)
         case .tags: return try await tags(request, target.repository)
         case .referrers(let digest): return try await referrers(request, target.repository, try Self.digest(digest))
         }
@@ -111,37 +127,51 @@ struct HubResponder: HTTPResponder {
     /// Makes sure that the sender of a request may do something with a repository, and says who it is.
     @discardableResult
     func authorize(_ request: Request, _ repository: String, _ action: String) async throws -> Principal {
+        let policy = try await gate.policy()
         let needed = action == "push" ? "pull,push" : action
-        var challenge = challenge(request, scope: "repository:\(repository):\(needed)")
+        let challenge = { self.challenge(request, scope: "repository:\(repository):\(needed)") }
         let principal: Principal
         let token: [RepositoryAccess]?
         do {
             (principal, token) = try await gate.principal(request.headers[.authorization])
         } catch var refusal as HubRefusal {
-            if refusal.status == .unauthorized { refusal.headers[.wwwAuthenticate] = challenge }
+            if refusal.status == .unauthorized { refusal.headers[.wwwAuthenticate] = challenge() }
             throw refusal
         }
-        let may = gate.allowed(principal, repository).contains(action)
+        let may = gate.allowed(principal, repository, policy).contains(action)
         if may {
-            guard action != "pull", let token else { return principal }
+            // Everybody may pull what is public, whatever the token was made for.
+            guard action != "pull" || policy.hidden.contains(repository), let token else { return principal }
             if token.contains(where: { $0.name == repository && $0.actions.contains(action) }) { return principal }
         }
         let text = "requested access to the resource is denied"
         var refusal = HubRefusal(.forbidden, "DENIED", text)
         if principal == .none {
             refusal = HubRefusal(.unauthorized, "UNAUTHORIZED", "authentication required")
-            refusal.headers[.wwwAuthenticate] = challenge
+            refusal.headers[.wwwAuthenticate] = challenge()
         } else if principal == .anonymous || may {
-            challenge += ",error=\"insufficient_scope\""
             refusal = HubRefusal(.unauthorized, "DENIED", text)
-            refusal.headers[.wwwAuthenticate] = challenge
+            refusal.headers[.wwwAuthenticate] = challenge() + ",error=\"insufficient_scope\""
         }
         throw refusal
     }
 
+    /// The user who asks, where he says who he is.
+    func user(_ request: Request) async throws -> String? {
+        do {
+            return try await gate.principal(request.headers[.authorization]).0.name
+        } catch var refusal as HubRefusal {
+            if refusal.status == .unauthorized {
+                refusal.headers[.wwwAuthenticate] = challenge(request, scope: "registry:catalog:*")
+            }
+            throw refusal
+        }
+    }
+
     private func challenge(_ request: Request, scope: String?) -> String {
         let host = request.head.authority ?? "127.0.0.1"
-        var text = "Bearer realm=\"http://\(host)/token\",service=\"\(HubGate.service)\""
+        let scheme = secure || request.headers[.forwardedProtocol] == "https" ? "https" : "http"
+        var text = "Bearer realm=\"\(scheme)://\(host)/token\",service=\"\(HubGate.service)\""
         if let scope { text += ",scope=\"\(scope)\"" }
         return text
     }

@@ -11,6 +11,8 @@ struct HubRefusal: Error {
     var message: String
     var detail: String?
     var headers = HTTPFields()
+    /// The details of further errors of the same kind.
+    var others: [String] = []
 
     init(_ status: HTTPResponse.Status, _ code: String, _ message: String, detail: String? = nil) {
         self.status = status
@@ -38,6 +40,16 @@ struct HubRefusal: Error {
         HubRefusal(.notFound, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
     }
 
+    static let unsupported = HubRefusal(.methodNotAllowed, "UNSUPPORTED", "the operation is unsupported")
+
+    /// What a manifest names and the repository does not have.
+    static func missing(_ needs: [ManifestContent.Need]) -> HubRefusal {
+        let what = if case .blob = needs[0] { "blob unknown to registry" } else { "manifest unknown to registry" }
+        var refusal = HubRefusal(.notFound, "MANIFEST_BLOB_UNKNOWN", what, detail: needs[0].description)
+        refusal.others = needs.dropFirst().prefix(20).map(\.description)
+        return refusal
+    }
+
     static let badRequest = HubRefusal(.badRequest, "UNSUPPORTED", "the operation is unsupported")
 
     /// What a failure of the hub's own rooms looks like from outside.
@@ -54,9 +66,12 @@ struct HubRefusal: Error {
     }
 
     var response: Response {
-        var fields: [(key: String, value: JSONValue)] = [("code", .string(code)), ("message", .string(message))]
-        if let detail { fields.append(("detail", .string(detail))) }
-        var response = Response.json(.object([("errors", .array([.object(fields)]))]), status: status)
+        let errors = ([detail] + others).map { detail -> JSONValue in
+            var fields: [(key: String, value: JSONValue)] = [("code", .string(code)), ("message", .string(message))]
+            if let detail { fields.append(("detail", .string(detail))) }
+            return .object(fields)
+        }
+        var response = Response.json(.object([("errors", .array(errors))]), status: status)
         for field in headers { response.headers.append(field) }
         return response
     }
@@ -81,7 +96,9 @@ extension HTTPField.Name {
     static let uploadID = HTTPField.Name.named("Docker-Upload-UUID")
     static let ociSubject = HTTPField.Name.named("OCI-Subject")
     static let ociFilters = HTTPField.Name.named("OCI-Filters-Applied")
+    static let ociTag = HTTPField.Name.named("OCI-Tag")
     static let ociChunkMinimum = HTTPField.Name.named("OCI-Chunk-Min-Length")
+    static let forwardedProtocol = HTTPField.Name.named("X-Forwarded-Proto")
     static let link = HTTPField.Name.named("Link")
 
     private static func named(_ text: String) -> HTTPField.Name { HTTPField.Name(text) ?? .via }

@@ -31,6 +31,8 @@ public struct HubSettings: Sendable {
     public var idleExit: Duration?
     /// Whether SIGTERM and SIGINT end the hub: right for a process of its own, wrong inside another program.
     public var endsOnSignals = true
+    /// Whether manifests and indexes are taken although something that they name is not there.
+    public var acceptsSparse = false
     /// A descriptor that the address is written to, with a newline, when the hub answers; it is then closed.
     public var readyDescriptor: Int32?
 
@@ -97,6 +99,7 @@ public enum HubServer {
         } catch {
             throw DrydockError(.internal, "the hub stopped: \(error)")
         }
+        await hub.pulls.flush()
         await hub.misses.shutdown()
         try? await blocking { () throws(DrydockError) in
             var state = HubStateFile.read(settings.data)
@@ -149,19 +152,18 @@ public enum HubServer {
             logger: HubApplication.logger)
         configuration.maximumGracefulShutdownDuration = .seconds(5)
         let group = ServiceGroup(configuration: configuration)
-        guard let limit = settings.idleExit else {
-            try await group.run()
-            return
-        }
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
-            tasks.addTask {
-                try await hub.waitUntilIdle(limit, lease: HubPaths.lease(settings.data))
-                await group.triggerGracefulShutdown()
-                try await Task.sleep(for: .seconds(3600))
+            tasks.addTask { try await hub.housekeeping() }
+            if let limit = settings.idleExit {
+                tasks.addTask {
+                    try await hub.waitUntilIdle(limit, lease: HubPaths.lease(settings.data))
+                    await group.triggerGracefulShutdown()
+                    try await Task.sleep(for: .seconds(3600))
+                }
             }
+            defer { tasks.cancelAll() }
             try await tasks.next()
-            tasks.cancelAll()
         }
     }
 
@@ -222,18 +224,24 @@ struct HubApplication: Sendable {
     let misses: PullThrough
     let responder: HubResponder
     let activity = HubActivity()
+    let pulls: PullCounter
+    /// After so long without a byte of a request, a connection is closed.
+    private static let idleConnection = TimeAmount.seconds(120)
 
     init(
         registry: HubRegistry, settings: HubSettings,
         courseImages: (@Sendable (HubRegistry) -> any CourseImageProvider)?
     ) async throws(DrydockError) {
         self.registry = registry
+        pulls = PullCounter(registry: registry)
         misses = PullThrough(
             registry: registry, upstream: settings.upstream, patience: settings.upstreamPatience,
             courseImages: courseImages?(registry))
         responder = HubResponder(
-            registry: registry, gate: try await HubGate(registry: registry), uploads: UploadSessions(), misses: misses,
-            activity: activity)
+            registry: registry, gate: try await HubGate(registry: registry),
+            uploads: try await blocking { () throws(DrydockError) in
+                try UploadStore(data: registry.data, blobs: registry.blobs)
+            }, misses: misses, activity: activity, pulls: pulls, sparse: settings.acceptsSparse)
     }
 
     static var logger: Logger {
@@ -249,10 +257,27 @@ struct HubApplication: Sendable {
     ) -> Application<HubResponder> {
         Application(
             responder: responder,
+            server: .http1(
+                configuration: .init(
+                    additionalChannelHandlers: [ConnectionTuning()], idleTimeout: Self.idleConnection)),
             configuration: ApplicationConfiguration(
                 address: .hostname(address.host, port: address.port), serverName: "drydock-hub"),
             onServerRunning: { channel in await running(channel.localAddress?.port ?? address.port) },
             logger: Self.logger)
+    }
+
+    /// Writes down what was counted, and removes uploads that nobody continues. Ends when it is cancelled.
+    func housekeeping() async throws {
+        var round = 0
+        while true {
+            if round % 1800 == 0 {
+                let uploads = responder.uploads
+                try? await blocking { uploads.expire() }
+            }
+            round += 1
+            try await Task.sleep(for: .seconds(2))
+            await pulls.flush()
+        }
     }
 
     /// Returns when nobody used the hub for a while and nobody holds a lease on it.

@@ -1,207 +1,191 @@
 import Diagnostics
-import FoundationEssentials
 import HTTPTypes
 import Hummingbird
-import ImageStore
+import Linux
 import NIOCore
 import OCI
 import RegistryClient
-import Synchronization
-import SystemPackage
 
-/// An upload that is under way.
-final class UploadSession: Sendable {
-    private struct State {
-        var busy = false
-        var last = ContinuousClock.now
-    }
-
-    let id: String
-    let repository: String
-    let writer: BlobWriter
-    let algorithm: Digest.Algorithm
-    private let state = Mutex(State())
-
-    init(repository: String, writer: BlobWriter, algorithm: Digest.Algorithm) {
-        id = UUID().uuidString.lowercased()
-        self.repository = repository
-        self.writer = writer
-        self.algorithm = algorithm
-    }
-
-    deinit { writer.cancel() }
-
-    /// Makes sure that one request at a time adds bytes.
-    func enter() throws {
-        let wasBusy = state.withLock { state in
-            defer { state.busy = true }
-            return state.busy
-        }
-        if wasBusy { throw HubRefusal(.conflict, "BLOB_UPLOAD_INVALID", "another request writes to this upload") }
-    }
-
-    func leave() {
-        state.withLock {
-            $0.busy = false
-            $0.last = ContinuousClock.now
-        }
-    }
-
-    var idle: Duration { state.withLock { $0.busy ? .zero : ContinuousClock.now - $0.last } }
-}
-
-/// The uploads under way. Those that nobody continued for an hour are forgotten.
-final class UploadSessions: Sendable {
-    private let sessions = Mutex<[String: UploadSession]>([:])
-    private static let patience = Duration.seconds(3600)
-
-    func add(_ session: UploadSession) {
-        sessions.withLock { sessions in
-            sessions = sessions.filter { $0.value.idle < Self.patience }
-            sessions[session.id] = session
-        }
-    }
-
-    func session(_ id: String, of repository: String) throws -> UploadSession {
-        guard let session = sessions.withLock({ $0[id] }), session.repository == repository else {
-            throw HubRefusal.unknownUpload()
-        }
-        return session
-    }
-
-    func remove(_ id: String) { sessions.withLock { $0[id] = nil } }
-
-    /// Whether an upload is going on, so that the hub must not end.
-    var isActive: Bool { sessions.withLock { $0.values.contains { $0.idle < .seconds(60) } } }
-}
-
+/// distribution-spec, "Pushing blobs".
 extension HubResponder {
     /// `POST …/blobs/uploads/`: a mount, a whole blob, or the beginning of an upload.
-    func beginUpload(_ request: Request, _ repository: String) async throws -> Response {
-        guard request.method == .post else {
-            throw HubRefusal(.methodNotAllowed, "UNSUPPORTED", "the operation is unsupported")
-        }
-        try await authorize(request, repository, "push")
+    func beginUpload(_ request: Request, _ context: HubContext, _ repository: String) async throws -> Response {
+        guard request.method == .post else { throw HubRefusal.unsupported }
+        let principal = try await authorize(request, repository, "push")
         let query = FormFields(request.uri.query ?? "")
-        let registry = registry
         if let text = query.first("mount") {
             let digest = try Self.digest(text)
-            let source = query.first("from")
-            let mounted = try await blocking { () throws(DrydockError) in
-                guard registry.blobs.has(digest) else { return false }
-                let has =
-                    if let source {
-                        try registry.hasBlob(digest, in: source)
-                    } else {
-                        try registry.repository(having: digest) != nil
-                    }
-                if has { try registry.link(digest, to: repository) }
-                return has
+            if try await mount(digest, from: query.first("from"), to: repository, for: principal) {
+                return created(repository, digest)
             }
-            if mounted { return created(repository, digest) }
         }
         let promised = try query.first("digest").map(Self.digest)
         let named = query.first("digest-algorithm").flatMap(Digest.Algorithm.init(rawValue:))
-        let session = try await open(repository, promised?.algorithm ?? named ?? .sha256)
-        if let promised {
-            try await receive(request, session)
-            return try await finish(session, promised)
+        let uploads = uploads
+        let session = try await blocking { () throws(DrydockError) in
+            try uploads.begin(repository, promised?.algorithm ?? named ?? .sha256)
         }
-        uploads.add(session)
-        return Response(status: .accepted, headers: progress(session))
+        guard let promised else { return Response(status: .accepted, headers: progress(session)) }
+        do {
+            try await receive(request, context, session, expecting: nil)
+            return try await finish(session, promised)
+        } catch {
+            await drop(session)
+            throw error
+        }
+    }
+
+    /// Makes a blob of another repository one of this repository too (distribution-spec, "Mounting a blob from another
+    /// repository"). Without a source, any repository that the sender may read will do.
+    private func mount(
+        _ digest: Digest, from source: String?, to repository: String, for principal: Principal
+    ) async throws -> Bool {
+        let policy = try await gate.policy()
+        let registry = registry
+        let gate = gate
+        return try await blocking { () throws(DrydockError) in
+            let candidates =
+                if let source {
+                    try registry.hasBlob(digest, in: source) ? [source] : []
+                } else {
+                    try registry.repositories(having: digest)
+                }
+            guard candidates.contains(where: { gate.allowed(principal, $0, policy).contains("pull") }) else {
+                return false
+            }
+            return try registry.link(digest, to: repository)
+        }
     }
 
     /// `PATCH`, `PUT`, `GET` and `DELETE …/blobs/uploads/<id>`.
-    func upload(_ request: Request, _ repository: String, _ id: String) async throws -> Response {
+    func upload(
+        _ request: Request, _ context: HubContext, _ repository: String, _ id: String
+    ) async throws -> Response {
         try await authorize(request, repository, "push")
-        let session = try uploads.session(id, of: repository)
+        let uploads = uploads
+        let found = try await blocking { () throws(DrydockError) in try uploads.session(id, of: repository) }
+        guard let session = found else { throw HubRefusal.unknownUpload() }
         switch request.method {
         case .get, .head: return Response(status: .noContent, headers: progress(session))
         case .delete:
-            try session.enter()
-            uploads.remove(id)
-            await cancel(session)
+            try enter(session)
+            await drop(session)
             return Response(status: .noContent)
         case .patch:
-            try session.enter()
+            try enter(session)
             defer { session.leave() }
-            try checkRange(request, session)
-            try await receive(request, session)
+            let expected = try checkRange(request, session)
+            try await receive(request, context, session, expecting: expected)
             return Response(status: .accepted, headers: progress(session))
         case .put:
             guard let text = FormFields(request.uri.query ?? "").first("digest") else {
                 throw HubRefusal(.badRequest, "DIGEST_INVALID", "the digest is missing")
             }
             let digest = try Self.digest(text)
-            try session.enter()
+            try enter(session)
             defer { session.leave() }
-            try checkRange(request, session)
-            if session.writer.count == 0, session.algorithm != digest.algorithm {
-                let other = try await open(repository, digest.algorithm)
-                uploads.remove(id)
-                try await receive(request, other)
-                return try await finish(other, digest)
-            }
-            try await receive(request, session)
-            uploads.remove(id)
+            let expected = try checkRange(request, session)
+            try await receive(request, context, session, expecting: expected)
             return try await finish(session, digest)
-        default: throw HubRefusal(.methodNotAllowed, "UNSUPPORTED", "the operation is unsupported")
+        default: throw HubRefusal.unsupported
         }
     }
 
-    private func open(_ repository: String, _ algorithm: Digest.Algorithm) async throws -> UploadSession {
-        let blobs = registry.blobs
-        let writer = try await blocking { () throws(DrydockError) in try blobs.writer(algorithm) }
-        return UploadSession(repository: repository, writer: writer, algorithm: algorithm)
+    private func enter(_ session: UploadSession) throws {
+        guard session.enter() else {
+            throw HubRefusal(.conflict, "BLOB_UPLOAD_INVALID", "another request writes to this upload")
+        }
     }
 
-    private func cancel(_ session: UploadSession) async {
-        try? await blocking { session.writer.cancel() }
+    private func drop(_ session: UploadSession) async {
+        uploads.forget(session)
+        try? await blocking { session.cancel() }
     }
 
     /// A piece must begin where the last one ended (distribution-spec, "Pushing a blob in chunks").
-    private func checkRange(_ request: Request, _ session: UploadSession) throws {
-        guard let text = request.headers[.contentRange] else { return }
-        let numbers = (text.hasPrefix("bytes ") ? text.dropFirst(6) : text[...]).split(separator: "-").prefix(2)
-        let last = numbers.last?.split(separator: "/").first.flatMap { Int64($0) }
-        let first = numbers.first.flatMap { Int64($0) }
+    /// - Returns: the number of bytes that the request promises in `Content-Range`, where it does.
+    private func checkRange(_ request: Request, _ session: UploadSession) throws -> Int64? {
+        guard let text = request.headers[.contentRange] else { return nil }
         var refusal = HubRefusal(
             .rangeNotSatisfiable, "BLOB_UPLOAD_INVALID", "the range does not continue the upload", detail: text)
         refusal.headers = progress(session)
-        guard let first, let last, first == session.writer.count, last >= first - 1 else { throw refusal }
-        if let length = request.headers[.contentLength].flatMap({ Int64($0) }), length != last - first + 1 {
+        var range = text.hasPrefix("bytes ") ? text.dropFirst(6) : text[...]
+        if let slash = range.firstIndex(of: "/") { range = range[..<slash] }
+        let numbers = range.split(separator: "-", omittingEmptySubsequences: false)
+        guard numbers.count == 2, let first = decimal(numbers[0]), let last = decimal(numbers[1]) else {
+            refusal.status = .badRequest
+            refusal.message = "the Content-Range is malformed"
+            throw refusal
+        }
+        guard first == session.count, last >= first - 1 else { throw refusal }
+        let expected = last - first + 1
+        if let length = request.headers[.contentLength].flatMap({ Int64($0) }), length != expected {
             refusal.status = .badRequest
             refusal.code = "SIZE_INVALID"
+            refusal.message = "Content-Length and Content-Range differ"
+            throw refusal
+        }
+        return expected
+    }
+
+    /// Writes a request's body to an upload, in pieces large enough to be worth a change of thread. While one piece is
+    /// hashed and written, the next one comes in.
+    private func receive(
+        _ request: Request, _ context: HubContext, _ session: UploadSession, expecting expected: Int64?
+    ) async throws {
+        let start = session.count
+        if request.headers[.contentLength] == "0" { return }
+        let file = try await blocking { () throws(DrydockError) in try session.open() }
+        defer { file.close() }
+        await context.goOn(request)
+        var pending: [ByteBuffer] = []
+        var size = 0
+        var arrived: Int64 = 0
+        var writing: Task<Void, any Error>?
+        do {
+            for try await buffer in request.body {
+                arrived += Int64(buffer.readableBytes)
+                if let expected, arrived > expected { break }
+                pending.append(buffer)
+                size += buffer.readableBytes
+                if size >= 1 << 20 {
+                    try await writing?.value
+                    let blocks = pending
+                    writing = Task { try await Self.write(blocks, to: session, file) }
+                    (pending, size) = ([], 0)
+                    activity.touch()
+                }
+            }
+        } catch {
+            // What arrived before a connection broke is kept: the sender may ask how far it came, and go on.
+            try await writing?.value
+            try await Self.write(pending, to: session, file)
+            throw error
+        }
+        try await writing?.value
+        try await Self.write(pending, to: session, file)
+        if let expected, session.count - start != expected || arrived > expected {
+            var refusal = HubRefusal(
+                .badRequest, "SIZE_INVALID", "the body has not the length that Content-Range promises")
+            refusal.headers = progress(session)
             throw refusal
         }
     }
 
-    /// Writes a request's body to an upload, in pieces large enough to be worth a change of thread.
-    private func receive(_ request: Request, _ session: UploadSession) async throws {
-        var pending: [ByteBuffer] = []
-        var size = 0
-        for try await buffer in request.body {
-            pending.append(buffer)
-            size += buffer.readableBytes
-            if size >= 1 << 20 {
-                try await Self.write(pending, to: session.writer)
-                pending = []
-                size = 0
-                activity.touch()
-            }
-        }
-        if !pending.isEmpty { try await Self.write(pending, to: session.writer) }
-    }
-
-    private static func write(_ buffers: [ByteBuffer], to writer: BlobWriter) async throws(DrydockError) {
+    private static func write(
+        _ buffers: [ByteBuffer], to session: UploadSession, _ file: OwnedDescriptor
+    ) async throws(DrydockError) {
+        guard !buffers.isEmpty else { return }
         try await blocking { () throws(DrydockError) in
             for buffer in buffers {
-                let view = buffer.readableBytesView
-                var failure: DrydockError?
-                view.withUnsafeBytes { bytes in
-                    do throws(DrydockError) { try writer.write(bytes) } catch { failure = error }
+                let outcome = buffer.withUnsafeReadableBytes { bytes -> Result<Void, DrydockError> in
+                    do throws(DrydockError) {
+                        return .success(try session.write([bytes], to: file))
+                    } catch {
+                        return .failure(error)
+                    }
                 }
-                if let failure { throw failure }
+                try outcome.get()
             }
         }
     }
@@ -209,37 +193,14 @@ extension HubResponder {
     /// Gives the blob its name.
     private func finish(_ session: UploadSession, _ digest: Digest) async throws -> Response {
         let registry = registry
+        uploads.forget(session)
         try await blocking { () throws(DrydockError) in
-            if session.algorithm == digest.algorithm {
-                try session.writer.commit(expecting: digest)
-            } else {
-                try Self.rename(try session.writer.commit(), to: digest, in: registry)
+            try session.commit(as: digest)
+            guard try registry.link(digest, to: session.repository) else {
+                throw DrydockError(.internal, "the blob \(digest) is gone")
             }
-            try registry.link(digest, to: session.repository)
         }
         return created(session.repository, digest)
-    }
-
-    /// Gives a blob a name by another algorithm, where the upload did not say in time which one it would want.
-    private static func rename(_ old: Digest, to new: Digest, in registry: HubRegistry) throws(DrydockError) {
-        let used = try registry.repository(having: old) != nil
-        let source = try registry.blobs.open(old)
-        defer { try? source.close() }
-        let writer = try registry.blobs.writer(new.algorithm)
-        var block = [UInt8](repeating: 0, count: 1 << 20)
-        while true {
-            let count: Int
-            do {
-                count = try block.withUnsafeMutableBytes { try source.read(into: $0) }
-            } catch {
-                writer.cancel()
-                throw DrydockError(.system, "read \(old): \(error)")
-            }
-            guard count > 0 else { break }
-            try writer.write(Array(block[..<count]))
-        }
-        try writer.commit(expecting: new)
-        if !used { try registry.blobs.delete(old) }
     }
 
     private func created(_ repository: String, _ digest: Digest) -> Response {
@@ -251,7 +212,15 @@ extension HubResponder {
     private func progress(_ session: UploadSession) -> HTTPFields {
         [
             .location: "/v2/\(session.repository)/blobs/uploads/\(session.id)", .uploadID: session.id,
-            .range: "0-\(max(session.writer.count - 1, 0))",
+            .range: "0-\(max(session.count - 1, 0))",
         ]
     }
+}
+
+/// A number of at most 18 decimal digits without a sign.
+private func decimal(_ text: Substring) -> Int64? {
+    guard !text.isEmpty, text.utf8.count <= 18, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+        return nil
+    }
+    return Int64(text)
 }
