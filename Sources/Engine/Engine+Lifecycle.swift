@@ -84,8 +84,12 @@ extension Engine {
         if let last = try? inspectContainer(record.id, size: false) {
             RemovedContainers(directory: home.path.appending("removed")).keep(last)
         }
-        // The row goes first: a kill between the two leaves a directory that nothing names, which `recover` removes.
-        try store.remove(container: record.id, durably: !document.autoRemove)
+        // The row goes first: what a kill between the two leaves is removed with the next container.
+        let unfinished = try store.remove(container: record.id, durably: !document.autoRemove) { id in
+            !Files.exists(runtime.directory(id))
+        }
+        for id in unfinished where !isRunning(id) { try? runtime.remove(id) }
+        CrashPoint.reach()
         try runtime.remove(record.id)
         guard volumes else { return }
         for mount in document.mounts where mount.isVolume && !mount.isNamed {

@@ -285,6 +285,7 @@ public final class BlobWriter: @unchecked Sendable {
 
     /// Gives the file its name, without syncing it.
     func install(as digest: Digest) throws(DrydockError) {
+        CrashPoint.reach()
         do throws(Errno) {
             try FileAt.rename(
                 FileAt.workingDirectory, temporary.string, FileAt.workingDirectory, store.path(digest).string)

@@ -112,14 +112,32 @@ extension ImageStore {
         }
     }
 
-    /// Removes a container's record; whether there was one. Its directory is the engine's.
+    /// Removes a container's record. Its directory is the engine's, which removes it afterwards; the store remembers
+    /// the ID until a later removal finds that `isGone`.
     /// - Parameter durably: as in `add`.
+    /// - Returns: containers that were removed earlier, and whose files are still there: a kill came between.
     @discardableResult
-    public func remove(container id: String, durably: Bool = true) throws(DrydockError) -> Bool {
+    public func remove(
+        container id: String, durably: Bool = true, isGone: (String) -> Bool = { _ in false }
+    ) throws(DrydockError) -> [String] {
         try write(durably: durably) { database in
+            let earlier = try String.fetchAll(database, sql: "SELECT name FROM condemned WHERE kind = 'container'")
+            for other in earlier where isGone(other) {
+                try database.execute(
+                    sql: "DELETE FROM condemned WHERE kind = 'container' AND name = ?", arguments: [other])
+            }
             try database.execute(sql: "DELETE FROM containers WHERE id = ?", arguments: [id])
-            return database.changesCount > 0
+            if database.changesCount > 0 {
+                try database.execute(
+                    sql: "INSERT OR IGNORE INTO condemned (kind, name) VALUES ('container', ?)", arguments: [id])
+            }
+            return earlier.filter { $0 != id && !isGone($0) }
         }
+    }
+
+    /// The containers whose records have been removed, and whose files may still be there.
+    public func removedContainers() throws(DrydockError) -> [String] {
+        try read { try String.fetchAll($0, sql: "SELECT name FROM condemned WHERE kind = 'container'") }
     }
 }
 

@@ -13,20 +13,54 @@ extension ImageStore {
         try recover()
         try removePartials(all: true)
         var removal = Removal()
-        let trash = try write { database in
-            var trash: [FilePath] = []
+        try write { database in
             try database.endKeeping()
             for layer in try database.unusedLayers() {
-                if let path = try database.discard(layer.chain, self) { trash.append(path) }
+                try database.condemn(layer: layer.chain)
                 removal.items.append(.deleted(layer.chain))
                 removal.reclaimed += layer.size
             }
-            try database.discardBlobs(self)
-            trash += try self.discardStrays(database)
-            return trash
+            try database.condemnBlobs()
         }
+        try sweep()
+        let trash = try write { database in try self.discardStrays(database) }
         for path in trash { try LayerApplier.remove(path) }
         return removal
+    }
+
+    /// Removes from the disk what a transaction has condemned.
+    ///
+    /// The rows go first, and this comes after them, so that a kill between the two never takes files from rows that
+    /// stay. Whoever changes the store next does what was left to do.
+    func sweep() throws(DrydockError) {
+        let waiting = try read {
+            try Bool.fetchOne($0, sql: "SELECT EXISTS (SELECT 1 FROM condemned WHERE kind <> 'container')") ?? false
+        }
+        guard waiting else { return }
+        let trash = try write { database in
+            var trash: [FilePath] = []
+            // What has a row again has been made anew meanwhile.
+            let layers = try String.fetchAll(
+                database,
+                sql: "SELECT name FROM condemned WHERE kind = 'layer' AND name NOT IN (SELECT chain FROM layers)")
+            for text in layers {
+                let home = directory(try ImageStore.digest(text)).removingLastComponent()
+                if let path = try self.discard(home) { trash.append(path) }
+            }
+            let blobs = try String.fetchAll(
+                database,
+                sql: "SELECT name FROM condemned WHERE kind = 'blob' AND name NOT IN (SELECT digest FROM layer_blobs)")
+            for text in blobs {
+                CrashPoint.reach()
+                try self.blobs.delete(try Digest(text))
+            }
+            try database.execute(sql: "DELETE FROM condemned WHERE kind IN ('layer', 'blob')")
+            return trash
+        }
+        for path in trash {
+            CrashPoint.reach()
+            try LayerApplier.remove(path)
+        }
     }
 
     /// Ends the leases of processes that have died, and removes what they left in `tmp/`.
@@ -46,6 +80,7 @@ extension ImageStore {
                 lock.unlock()
             }
         }
+        try sweep()
         let known = try read { try String.fetchAll($0, sql: "SELECT id FROM leases") }
         let orphaned = known.filter { dead.contains($0) || !Files.exists(leaseLock($0)) }
         guard !orphaned.isEmpty else { return }
@@ -80,6 +115,7 @@ extension ImageStore {
     /// Moves something to where it will be removed; nil where it is not there.
     func discard(_ path: FilePath) throws(DrydockError) -> FilePath? {
         let trash = temporary.appending("trash-\(UInt64.random(in: 0 ... .max))")
+        CrashPoint.reach()
         do throws(Errno) {
             try FileAt.rename(FileAt.workingDirectory, path.string, FileAt.workingDirectory, trash.string)
         } catch {
@@ -104,20 +140,18 @@ extension Database {
         return try Row.fetchAll(self, sql: sql).map { (try Digest($0[0] as String), $0[1]) }
     }
 
-    /// Removes a layer's row, and moves its directory to where it will be removed.
-    func discard(_ chain: Digest, _ store: ImageStore) throws -> FilePath? {
+    /// Removes a layer's row; `sweep` removes its directory.
+    func condemn(layer chain: Digest) throws {
         try execute(sql: "DELETE FROM layers WHERE chain = ?", arguments: [chain.description])
-        return try store.discard(store.directory(chain).removingLastComponent())
+        try execute(
+            sql: "INSERT OR IGNORE INTO condemned (kind, name) VALUES ('layer', ?)", arguments: [chain.description])
     }
 
-    /// Removes the blobs of layers that are not there any more.
-    func discardBlobs(_ store: ImageStore) throws {
-        let unused = try String.fetchAll(
-            self, sql: "SELECT digest FROM layer_blobs WHERE diff NOT IN (SELECT diff FROM layers)")
-        for text in unused {
-            try execute(sql: "DELETE FROM layer_blobs WHERE digest = ?", arguments: [text])
-            try store.blobs.delete(try Digest(text))
-        }
+    /// Removes the rows of the blobs of layers that are not there any more; `sweep` removes their files.
+    func condemnBlobs() throws {
+        let unused = "SELECT digest FROM layer_blobs WHERE diff NOT IN (SELECT diff FROM layers)"
+        try execute(sql: "INSERT OR IGNORE INTO condemned (kind, name) SELECT 'blob', digest FROM (\(unused))")
+        try execute(sql: "DELETE FROM layer_blobs WHERE digest IN (\(unused))")
     }
 
     func endLease(_ id: String) throws {

@@ -16,15 +16,15 @@ extension ImageStore {
     public func removeImage(
         _ name: String, force: Bool = false, prune: Bool = true, isRunning: (ContainerRecord) -> Bool
     ) throws(DrydockError) -> Removal {
-        let (removal, trash) = try writeDurably { database in
+        let removal = try writeDurably { database in
             try withoutActuallyEscaping(isRunning) { isRunning in
                 let work = RemovalWork(self, database, force: force, prune: prune, isRunning: isRunning)
                 try work.remove(name)
-                try database.discardBlobs(self)
-                return (work.removal, work.trash)
+                try database.condemnBlobs()
+                return work.removal
             }
         }
-        for path in trash { try LayerApplier.remove(path) }
+        try sweep()
         return removal
     }
 
@@ -65,7 +65,6 @@ private final class RemovalWork {
     private let prune: Bool
     private let isRunning: (ContainerRecord) -> Bool
     var removal = Removal()
-    var trash: [FilePath] = []
 
     init(
         _ store: ImageStore, _ database: Database, force: Bool, prune: Bool,
@@ -131,7 +130,7 @@ private final class RemovalWork {
         let unused = try database.unusedLayers()
         for chain in image.chain.reversed() {
             guard let layer = unused.first(where: { $0.chain == chain }) else { continue }
-            if let path = try database.discard(chain, store) { trash.append(path) }
+            try database.condemn(layer: chain)
             removal.items.append(.deleted(chain))
             removal.reclaimed += layer.size
         }

@@ -43,7 +43,14 @@ public final class ImageStore: Sendable {
 
     /// Changes the database in one transaction, which other processes wait for. Survives a kill.
     func write<Value>(_ body: (Database) throws -> Value) throws(DrydockError) -> Value {
-        do { return try database.write(body) } catch { throw DrydockError(database: error) }
+        CrashPoint.reach()
+        defer { CrashPoint.reach() }
+        do {
+            return try database.write { database in
+                defer { CrashPoint.reach() }
+                return try body(database)
+            }
+        } catch { throw DrydockError(database: error) }
     }
 
     func write<Value>(durably: Bool, _ body: (Database) throws -> Value) throws(DrydockError) -> Value {
@@ -52,6 +59,8 @@ public final class ImageStore: Sendable {
 
     /// The same, and survives a power failure too: it is on the disk when this returns.
     func writeDurably<Value>(_ body: (Database) throws -> Value) throws(DrydockError) -> Value {
+        CrashPoint.reach()
+        defer { CrashPoint.reach() }
         do {
             return try database.writeWithoutTransaction { database in
                 try database.execute(sql: "PRAGMA synchronous = FULL")
@@ -59,6 +68,7 @@ public final class ImageStore: Sendable {
                 var value: Value?
                 try database.inTransaction(.immediate) {
                     value = try body(database)
+                    CrashPoint.reach()
                     return .commit
                 }
                 guard let value else { throw DrydockError(.internal, "a transaction without a result") }

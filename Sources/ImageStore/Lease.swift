@@ -52,6 +52,7 @@ extension ImageStore {
                     reason: "packed again it is \(written.diffID)", remedy: "Remove the image and make it again.")
             }
             try writer.sync()
+            CrashPoint.reach()
             try write { database in
                 try writer.install(as: written.digest)
                 try database.addBlob(written.descriptor, of: layer.diffID)
@@ -188,6 +189,7 @@ public final class Lease: Sendable {
             // A directory without a usable row is what a kill has left.
             let home = store.directory(chain).removingLastComponent()
             let trash = try store.discard(home)
+            CrashPoint.reach()
             do throws(Errno) {
                 try FileAt.rename(
                     FileAt.workingDirectory, place.string, FileAt.workingDirectory, home.string)
@@ -212,6 +214,7 @@ public final class Lease: Sendable {
         let json = try JSONValue(parsing: image.config)
         let config = try ImageConfig(json)
         let chain = chainIDs(of: config.diffIDs)
+        CrashPoint.reach()
         try sync()
         let record = try store.writeDurably { database -> ImageRecord in
             let id = Digest.sha256(image.config)
@@ -260,6 +263,7 @@ public final class Lease: Sendable {
         guard let lock else { return }
         // A failure here is what a later recovery repairs.
         try? store.write { try $0.endLease(id) }
+        CrashPoint.reach()
         try? store.removeLease(id)
         lock.unlock()
         if !isRegistered { _ = try? store.collectUnused() }
@@ -269,15 +273,11 @@ public final class Lease: Sendable {
 extension ImageStore {
     /// Removes what failed work has left in the tables; strays on the disk are for `collectGarbage`.
     func collectUnused() throws(DrydockError) {
-        let trash = try write { database in
-            var trash: [FilePath] = []
-            for layer in try database.unusedLayers() {
-                if let path = try database.discard(layer.chain, self) { trash.append(path) }
-            }
-            try database.discardBlobs(self)
-            return trash
+        try write { database in
+            for layer in try database.unusedLayers() { try database.condemn(layer: layer.chain) }
+            try database.condemnBlobs()
         }
-        for path in trash { try LayerApplier.remove(path) }
+        try sweep()
     }
 }
 

@@ -7,7 +7,7 @@ internal import SystemPackage
 /// The tables of `store.sqlite`.
 enum Schema {
     /// `PRAGMA user_version` of a database that has all the migrations below.
-    static let version = 1
+    static let version = 2
 
     static func open(_ root: FilePath) throws(DrydockError) -> DatabaseQueue {
         var configuration = Configuration()
@@ -82,6 +82,13 @@ enum Schema {
                     CREATE TABLE leases (id TEXT PRIMARY KEY) WITHOUT ROWID;
                     CREATE TABLE lease_layers (
                         lease TEXT NOT NULL, chain TEXT NOT NULL, PRIMARY KEY (lease, chain)) WITHOUT ROWID;
+                    """)
+        }
+        migrator.registerMigration("2: what is to be removed from the disk") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE condemned (
+                        kind TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID;
                     """)
         }
         return migrator

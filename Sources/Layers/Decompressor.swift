@@ -1,5 +1,5 @@
-internal import CArchive
 internal import Diagnostics
+internal import Linux
 
 /// Something that gives bytes when asked, and nil at the end.
 protocol ByteSource: AnyObject {
@@ -10,111 +10,75 @@ extension ByteQueue: ByteSource {
     func next() throws(DrydockError) -> [UInt8]? { try pop() }
 }
 
-/// Feeds libarchive from a `ByteSource`, and keeps the error that the source threw.
-final class ArchiveInput {
+/// Undoes gzip, zstd, bzip2 or xz, found by their first bytes; what is not compressed passes through as it comes.
+///
+/// A large gzip stream goes through `igzip` (ISA-L) where that is installed: it takes a fifth of zlib's time. Figures
+/// and reasons are in docs/store.md.
+final class Decompressor: ByteSource {
+    /// Below so many bytes a process of its own costs more than it saves.
+    private static let worthAProcess = 512 << 10
+
+    private let source: Replay
+    private var inner: (any ByteSource)?
+    private let program: String?
+
+    /// - Parameter program: what large gzip streams go through; nil for zlib.
+    init(_ source: any ByteSource, program: String? = ChildProcess.find("igzip")) {
+        self.source = Replay(source)
+        self.program = program
+    }
+
+    func next() throws(DrydockError) -> [UInt8]? {
+        if let inner { return try inner.next() }
+        let inner = try choose()
+        self.inner = inner
+        return try inner.next()
+    }
+
+    private func choose() throws(DrydockError) -> any ByteSource {
+        try source.gather(6)
+        let first = source.first
+        if first.starts(with: [0x1f, 0x8b]) {
+            if let program {
+                try source.gather(Self.worthAProcess)
+                if source.gathered >= Self.worthAProcess, let child = try? ChildFilter([program, "-dc"], source) {
+                    return child
+                }
+            }
+            return try ArchiveFilter(source)
+        }
+        let isZstd = first.starts(with: [0x28, 0xb5, 0x2f, 0xfd])
+        let isBzip2 = first.starts(with: [0x42, 0x5a, 0x68])
+        let isXz = first.starts(with: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00])
+        return isZstd || isBzip2 || isXz ? try ArchiveFilter(source) : source
+    }
+}
+
+/// A source whose first bytes can be looked at before they are taken.
+private final class Replay: ByteSource {
     private let source: any ByteSource
-    private var current: [UInt8] = []
-    private var buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
-    private(set) var failure: DrydockError?
-    private(set) var isAtEnd = false
-    private(set) var isEmpty = true
+    private var chunks: [[UInt8]] = []
+    private var head = 0
+    private(set) var gathered = 0
 
     init(_ source: any ByteSource) { self.source = source }
 
-    deinit { buffer.deallocate() }
+    /// The first bytes that have been gathered.
+    var first: [UInt8] { Array(chunks.joined().prefix(6)) }
 
-    /// libarchive keeps the pointer until the next call, so the bytes are kept in a buffer of our own.
-    fileprivate func read(_ place: UnsafeMutablePointer<UnsafeRawPointer?>?) -> Int {
-        do throws(DrydockError) {
-            guard let chunk = try source.next() else {
-                isAtEnd = true
-                return 0
-            }
-            isEmpty = false
-            if chunk.count > buffer.count {
-                buffer.deallocate()
-                buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: chunk.count, alignment: 16)
-            }
-            buffer.copyBytes(from: chunk)
-            place?.pointee = UnsafeRawPointer(buffer.baseAddress)
-            return chunk.count
-        } catch {
-            failure = error
-            return -1
+    /// Gathers so many bytes, or all where there are fewer.
+    func gather(_ count: Int) throws(DrydockError) {
+        while gathered < count, let chunk = try source.next() {
+            chunks.append(chunk)
+            gathered += chunk.count
         }
     }
-
-    /// Opens an archive that reads from here; the input must outlive it.
-    func open(_ archive: OpaquePointer) -> Int32 {
-        archive_read_open(
-            archive, Unmanaged.passUnretained(self).toOpaque(), nil,
-            { _, context, place in
-                guard let context else { return -1 }
-                return Unmanaged<ArchiveInput>.fromOpaque(context).takeUnretainedValue().read(place)
-            }, nil)
-    }
-}
-
-/// The text of libarchive's last error.
-func archiveMessage(_ archive: OpaquePointer) -> String {
-    archive_error_string(archive).map { String(cString: $0) } ?? "unknown error"
-}
-
-/// Undoes gzip, zstd, bzip2 or xz, found by their first bytes; what is not compressed passes through.
-///
-/// Kept behind `ByteSource`, so that a faster decompressor can take its place.
-final class Decompressor: ByteSource {
-    private let archive: OpaquePointer
-    private let input: ArchiveInput
-    private var isOpen = false
-    private var isFinished = false
-    private let blockSize = 256 << 10
-
-    init(_ source: any ByteSource) throws(DrydockError) {
-        guard let archive = archive_read_new() else { throw DrydockError(.exhausted, "out of memory") }
-        self.archive = archive
-        input = ArchiveInput(source)
-        archive_read_support_filter_gzip(archive)
-        archive_read_support_filter_zstd(archive)
-        archive_read_support_filter_bzip2(archive)
-        archive_read_support_filter_xz(archive)
-        archive_read_support_format_raw(archive)
-        archive_read_support_format_empty(archive)
-    }
-
-    deinit { archive_read_free(archive) }
 
     func next() throws(DrydockError) -> [UInt8]? {
-        if isFinished { return nil }
-        if !isOpen {
-            isOpen = true
-            if input.open(archive) != ARCHIVE_OK { throw failure() }
-            var entry: OpaquePointer?
-            let outcome = archive_read_next_header(archive, &entry)
-            if outcome == ARCHIVE_EOF {
-                isFinished = true
-                return nil
-            }
-            if outcome < ARCHIVE_WARN { throw failure() }
-        }
-        var block: [UInt8] = []
-        block.reserveCapacity(blockSize)
-        while block.count < blockSize {
-            var start: UnsafeRawPointer?
-            var count = 0
-            var offset: la_int64_t = 0
-            let outcome = archive_read_data_block(archive, &start, &count, &offset)
-            if outcome == ARCHIVE_EOF {
-                isFinished = true
-                break
-            }
-            if outcome < ARCHIVE_WARN { throw failure() }
-            block.append(contentsOf: UnsafeRawBufferPointer(start: start, count: count))
-        }
-        return block.isEmpty ? nil : block
-    }
-
-    private func failure() -> DrydockError {
-        input.failure ?? archiveFailure("cannot decompress layer: \(archiveMessage(archive))")
+        guard head < chunks.count else { return try source.next() }
+        defer { head += 1 }
+        let chunk = chunks[head]
+        chunks[head] = []
+        return chunk
     }
 }

@@ -157,7 +157,7 @@ public final class LayerApplier: Sendable {
     private static func decompress(
         _ source: ByteQueue, to sink: ByteQueue, limit: Int64
     ) throws(DrydockError) -> Digester {
-        let decompressor = try Decompressor(source)
+        let decompressor = Decompressor(source)
         var digester = Digester()
         while let block = try decompressor.next() {
             digester.update(block)
@@ -176,7 +176,7 @@ public final class LayerApplier: Sendable {
     private static func unpack(
         _ source: ByteQueue, into root: Int32, _ options: ApplyOptions
     ) throws(DrydockError) -> (fileBytes: Int64, entries: Int64) {
-        let reader = try TarReader(source)
+        let reader = TarReader(source)
         var tree = TreeWriter(root: root, options: options)
         while let item = try reader.next() {
             try tree.apply(item) { body throws(DrydockError) in try reader.content(body) }

@@ -222,7 +222,12 @@ struct ContainerTests {
         try fixture.store.update(container: first.id) { $0.document = "{\"a\":1}" }
         #expect(try fixture.another().container("web").document == "{\"a\":1}")
         #expect(try fixture.store.containers().map(\.name) == ["db", "web"])
-        #expect(try fixture.store.remove(container: first.id))
-        #expect(try !fixture.store.remove(container: first.id))
+        #expect(try fixture.store.remove(container: first.id).isEmpty)
+        #expect(try fixture.store.containers().map(\.name) == ["db"])
+        // Its files are the engine's to remove; the next removal hears of them as long as they are there.
+        #expect(try fixture.store.removedContainers() == [first.id])
+        #expect(try fixture.store.remove(container: second.id) { _ in false } == [first.id])
+        #expect(try fixture.store.remove(container: second.id) { _ in true } == [])
+        #expect(try fixture.store.removedContainers() == [])
     }
 }
