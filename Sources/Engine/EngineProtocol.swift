@@ -6,7 +6,7 @@ public import OCI
 /// Objects are named as a user names them: a name, a reference, or the beginning of an ID. Every error is a
 /// `DrydockError` whose message is what Docker's daemon would say (`No such container: x`). Documents are those that
 /// `docker inspect` prints.
-public protocol EngineOperations: LifeCycleOperations {
+public protocol EngineOperations: LifeCycleOperations, ImageArchives {
     // MARK: Images
 
     /// The images, newest first. Filters: `dangling`, `label`, `before`, `since`, `reference`.

@@ -13,6 +13,8 @@ public enum TransferEvents {
     public static let pushLayer = "push.layer"
     /// The fact that tells how many bytes of a layer (bytes) an interrupted pull had left: it goes on behind them.
     public static let continued = "continued-at"
+    /// The span of one layer of an archive that is loaded; facts `id`, `size`.
+    public static let loadLayer = "load.layer"
     /// The fact that names the phase of a layer.
     public static let phase = "phase"
 
@@ -34,6 +36,8 @@ public enum TransferEvents {
         case complete = "Pull complete"
         /// It was here already.
         case exists = "Already exists"
+        /// A layer of an archive is taken in; progress events follow.
+        case loading = "Loading layer"
         /// A push prepares.
         case preparing = "Preparing"
         /// Bytes are going; progress events follow.

@@ -58,20 +58,10 @@ struct DirectoryPacker {
         }
     }
 
-    private mutating func pack(
+    mutating func pack(
         _ parent: Int32, _ name: [CChar], _ path: ArchivePath, _ status: FileStatus, _ owners: [String: RecordedOwner]
     ) throws(DrydockError) {
-        var item = TarItem()
-        item.path = path.joined
-        item.type = status.mode & S_IFMT
-        item.mode = status.permissions
-        // Who is not root packs what is his own as root's: so it was unpacked (see `ApplyOptions.Ownership.record`).
-        let isOwn = !privileges.isRoot && status.uid == user
-        item.uid = isOwn ? 0 : Int64(status.uid)
-        item.gid = isOwn && status.gid == group ? 0 : Int64(status.gid)
-        item.mtime = Timestamp(seconds: status.mtimeSeconds, nanoseconds: status.mtimeNanoseconds)
-        item.size = status.size
-        if let owner = owners[displayed(name)], isUnset(status) { item.set(owner) }
+        var item = item(name, path, status, owners)
         if status.links > 1, !status.isDirectory {
             let id = FileID(device: status.device, inode: status.inode)
             if let first = linked[id] {
@@ -109,6 +99,32 @@ struct DirectoryPacker {
         }
     }
 
+    /// The entry of a directory that is open, without what is in it.
+    func packDirectory(
+        _ fd: Int32, _ name: [CChar], _ path: ArchivePath, _ status: FileStatus, _ owners: [String: RecordedOwner]
+    ) throws(DrydockError) {
+        var item = item(name, path, status, owners)
+        try readAttributes(fd, path, status, &item)
+        try writer.write(item)
+    }
+
+    private func item(
+        _ name: [CChar], _ path: ArchivePath, _ status: FileStatus, _ owners: [String: RecordedOwner]
+    ) -> TarItem {
+        var item = TarItem()
+        item.path = path.joined
+        item.type = status.mode & S_IFMT
+        item.mode = status.permissions
+        // Who is not root packs what is his own as root's: so it was unpacked (see `ApplyOptions.Ownership.record`).
+        let isOwn = !privileges.isRoot && status.uid == user
+        item.uid = isOwn ? 0 : Int64(status.uid)
+        item.gid = isOwn && status.gid == group ? 0 : Int64(status.gid)
+        item.mtime = Timestamp(seconds: status.mtimeSeconds, nanoseconds: status.mtimeNanoseconds)
+        item.size = status.size
+        if let owner = owners[displayed(name)], isUnset(status) { item.set(owner) }
+        return item
+    }
+
     /// The attributes that belong in a layer, and what was recorded in those that do not.
     private func readAttributes(
         _ fd: Int32, _ path: ArchivePath, _ status: FileStatus, _ item: inout TarItem
@@ -142,7 +158,7 @@ struct DirectoryPacker {
     /// Whether a file still has the owner that it has where none could be set.
     private func isUnset(_ status: FileStatus) -> Bool { status.uid == user && status.gid == group }
 
-    private func childOwners(_ fd: Int32, _ path: ArchivePath) throws(DrydockError) -> [String: RecordedOwner] {
+    func childOwners(_ fd: Int32, _ path: ArchivePath) throws(DrydockError) -> [String: RecordedOwner] {
         var owners: [String: RecordedOwner] = [:]
         try attempt("read attributes of", path) { () throws(Errno) in
             for name in try ExtendedAttributes.names(fd) where name.hasPrefix(PrivateAttributes.childOwner) {

@@ -58,6 +58,15 @@ public enum LayerWriter {
         return try writer.finish()
     }
 
+    /// Writes everything that a stack of layers shows, as one plain tar archive (`docker export`). Nothing is mounted.
+    /// - Parameter layers: the directories, top first.
+    public static func write(stack layers: [FilePath], to sink: @escaping ByteSink) throws(DrydockError) -> WrittenLayer {
+        let writer = try TarWriter(.none, sink)
+        var walker = try StackPacker(writer)
+        try walker.pack(layers)
+        return try writer.finish()
+    }
+
     /// Makes a copy of an upper directory as a layer directory, through the archive that a push would send: the copy
     /// is what unpacking that archive gives. Blocks.
     /// - Parameter copy: an existing, empty directory.

@@ -61,6 +61,9 @@ enum ImageCommands {
         return failed.isEmpty ? 0 : 1
     }
 
+    /// A line of what a prune removed.
+    static func pruned(_ item: RemovedImage) -> String { text(item, "untagged: ", "deleted: ") }
+
     private static func text(_ item: RemovedImage, _ untagged: String, _ deleted: String) -> String {
         switch item {
         case .untagged(let name): untagged + name
@@ -84,7 +87,7 @@ enum ImageCommands {
         }
         if !report.removed.isEmpty {
             context.output.line("Deleted Images:")
-            for item in report.removed { context.output.line(text(item, "untagged: ", "deleted: ")) }
+            for item in report.removed { context.output.line(pruned(item)) }
             context.output.line()
         }
         context.output.line("Total reclaimed space: \(Units.size(report.reclaimed, digits: 4))")

@@ -55,7 +55,9 @@ final class TransferDisplay: Sendable {
                 add(Row(id: event.text("id") ?? "", phase: TransferEvents.Phase.pulling.rawValue), event.span, &state)
             case (.begin, TransferEvents.pushLayer):
                 add(Row(id: event.text("id") ?? "", phase: TransferEvents.Phase.preparing.rawValue), event.span, &state)
-            case (_, TransferEvents.pullLayer), (_, TransferEvents.pushLayer): update(event, &state)
+            case (.begin, TransferEvents.loadLayer):
+                add(Row(id: event.text("id") ?? "", phase: TransferEvents.Phase.loading.rawValue), event.span, &state)
+            case (_, TransferEvents.pullLayer), (_, TransferEvents.pushLayer), (_, TransferEvents.loadLayer): update(event, &state)
             default: return
             }
         }
@@ -139,7 +141,7 @@ final class TransferDisplay: Sendable {
 
     /// Whether a phase is one that bytes move in: it is shown by a bar.
     private static func moves(_ phase: String) -> Bool {
-        let moving: [TransferEvents.Phase] = [.downloading, .extracting, .pushing]
+        let moving: [TransferEvents.Phase] = [.downloading, .extracting, .pushing, .loading]
         return moving.contains { $0.rawValue == phase }
     }
 

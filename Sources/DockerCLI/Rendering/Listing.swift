@@ -13,7 +13,7 @@ struct Listing: Sendable {
     /// Every field that a template can name.
     let columns: [Column]
     /// The fields of the table that is shown where no format is given.
-    let table: [String]
+    var table: [String]
     /// The field that `-q` shows.
     let quiet: String
     /// Go's type of a row, for messages.

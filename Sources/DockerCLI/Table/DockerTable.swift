@@ -1,5 +1,6 @@
 extension CommandTable {
     private static let reads = DockerCommand.Needs(store: true)
+    private static let changes = DockerCommand.Needs(store: true, identityMap: true)
 
     /// Docker's commands, as far as Drydock has them.
     static let docker = CommandTable(
@@ -14,11 +15,10 @@ extension CommandTable {
         ], missing: missingCommands)
 
     private static let missingCommands: [[String]] = [
-        "build", "builder", "buildx", "checkpoint", "compose", "config", "context", "cp", "export", "import",
-        "load", "manifest", "network", "node", "pause", "plugin", "save", "secret", "service", "stack", "stats",
-        "swarm", "top", "trust", "unpause", "update", "volume", "container cp", "container export", "container pause",
-        "container stats", "container top", "container unpause", "container update", "image build", "image import",
-        "image load", "image save", "system df", "system prune",
+        "build", "builder", "buildx", "checkpoint", "compose", "config", "context", "cp", "manifest", "network", "node",
+        "pause", "plugin", "secret", "service", "stack", "stats", "swarm", "top", "trust", "unpause", "update",
+        "volume", "container cp", "container pause", "container stats", "container top", "container unpause",
+        "container update", "image build",
     ].map { $0.split(separator: " ").map(String.init) }
 
     private static let otherCommands: [CommandSpec] = [
@@ -53,6 +53,22 @@ extension CommandTable {
         CommandSpec(
             "system info", aliases: ["info"], "[OPTIONS]", "Display system-wide information",
             flags: [Flags.inspectFormat], .none, needs: reads, action: SystemCommands.info),
+        CommandSpec(
+            "container export", aliases: ["export"], "[OPTIONS] CONTAINER",
+            "Export a container's filesystem as a tar archive",
+            flags: [Flag("output", "o", .string, "Write to a file, instead of STDOUT", names: .file)], .exactly(1),
+            needs: changes, operands: [.container], action: ArchiveCommands.export),
+        CommandSpec(
+            "system df", "[OPTIONS]", "Show docker disk usage",
+            flags: [Flags.listFormat, Flag("verbose", "v", "Show detailed information on space usage")], .none,
+            needs: changes, action: SystemUsageCommands.usage),
+        CommandSpec(
+            "system prune", "[OPTIONS]", "Remove unused data",
+            flags: [
+                Flag("all", "a", "Remove all unused images not just dangling ones"),
+                Flags.pruneFilter("label=<key>=<value>"), Flags.force,
+                Flag("volumes", "Prune anonymous volumes"),
+            ], .none, needs: changes, action: SystemUsageCommands.prune),
         CommandSpec(
             "version", "[OPTIONS]", "Show the Docker version information", flags: [Flags.inspectFormat], .none,
             needs: reads, action: SystemCommands.version),

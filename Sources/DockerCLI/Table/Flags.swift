@@ -28,6 +28,13 @@ enum Flags {
     static let force = Flag("force", "f", "Do not prompt for confirmation")
     static let signals = ["SIGHUP", "SIGINT", "SIGKILL", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2"]
 
+    /// `--platform` of a command that works on one of several variants.
+    static func platform(_ what: String) -> Flag {
+        Flag(
+            "platform", nil, .string,
+            "\(what). Formatted as \"os[/arch[/variant]]\" (e.g., \"linux/amd64\")")
+    }
+
     static func pruneFilter(_ example: String) -> Flag {
         Flag("filter", nil, .filter, "Provide filter values (e.g. \"\(example)\")")
     }

@@ -12,9 +12,23 @@ extension CommandTable {
             ], .exactly(1), needs: reads, operands: [.image], missingFlags: ["platform"],
             action: ImageCommands.history),
         CommandSpec(
+            "image import", aliases: ["import"], "[OPTIONS] file|URL|- [REPOSITORY[:TAG]]",
+            "Import the contents from a tarball to create a filesystem image",
+            flags: [
+                Flag("change", "c", .list, "Apply Dockerfile instruction to the created image"),
+                Flag("message", "m", .string, "Set commit message for imported image"), Flags.pullPlatform,
+            ], .atLeast(1), needs: changes, operands: [.file, .image], action: ArchiveCommands.importImage),
+        CommandSpec(
             "image inspect", "[OPTIONS] IMAGE [IMAGE...]", "Display detailed information on one or more images",
             flags: [Flags.inspectFormat], .atLeast(1), needs: reads, operands: [.image], missingFlags: ["platform"],
             action: InspectCommands.image),
+        CommandSpec(
+            "image load", aliases: ["load"], "[OPTIONS]", "Load an image from a tar archive or STDIN",
+            flags: [
+                Flag("input", "i", .string, "Read from tar archive file, instead of STDIN", names: .file),
+                Flags.platform("Load only the given platform variant"),
+                Flag("quiet", "q", "Suppress the load output"),
+            ], .none, needs: changes, action: ArchiveCommands.load),
         CommandSpec(
             "image ls", aliases: ["image list", "images"], "[OPTIONS] [REPOSITORY[:TAG]]", "List images",
             flags: [
@@ -50,6 +64,13 @@ extension CommandTable {
                 Flag("no-prune", "Do not delete untagged parents"),
             ], .atLeast(1), needs: changes, operands: [.image], missingFlags: ["platform"],
             action: ImageCommands.remove),
+        CommandSpec(
+            "image save", aliases: ["save"], "[OPTIONS] IMAGE [IMAGE...]",
+            "Save one or more images to a tar archive (streamed to STDOUT by default)",
+            flags: [
+                Flag("output", "o", .string, "Write to a file, instead of STDOUT", names: .file),
+                Flags.platform("Save only the given platform variant"),
+            ], .atLeast(1), needs: changes, operands: [.image], action: ArchiveCommands.save),
         CommandSpec(
             "image tag", aliases: ["tag"], "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
             "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE", .exactly(2), needs: reads,

@@ -1,0 +1,35 @@
+public import Diagnostics
+internal import GRDB
+public import OCI
+
+extension ImageStore {
+    /// The images that have a tag in a repository (`docker.io/library/alpine`), with that tag; sorted by tag.
+    public func images(of repository: String) throws(DrydockError) -> [(image: ImageRecord, tag: Reference)] {
+        try read { database in
+            let rows = try Row.fetchAll(
+                database, sql: "SELECT name, image FROM names WHERE repository = ? ORDER BY name",
+                arguments: [repository])
+            var found: [(image: ImageRecord, tag: Reference)] = []
+            for row in rows {
+                let reference = try Reference(parsing: row[0] as String)
+                guard reference.digest == nil, let image = try database.image(try Digest(row[1] as String)) else {
+                    continue
+                }
+                found.append((image, reference))
+            }
+            return found
+        }
+    }
+
+    /// All unpacked layers, in no particular order.
+    public func allLayers() throws(DrydockError) -> [LayerRecord] {
+        try read { database in
+            try Row.fetchAll(database, sql: "SELECT chain, diff, parent, size FROM layers").map { row in
+                let chain = try Digest(row[0] as String)
+                return LayerRecord(
+                    chainID: chain, diffID: try Digest(row[1] as String),
+                    parent: try (row[2] as String?).map { try Digest($0) }, size: row[3], directory: directory(chain))
+            }
+        }
+    }
+}

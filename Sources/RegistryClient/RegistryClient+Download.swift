@@ -1,0 +1,56 @@
+import AsyncHTTPClient
+public import Diagnostics
+import NIOCore
+import NIOHTTP1
+
+extension RegistryClient {
+    /// Fetches what is behind an address that is no registry's (`docker import URL`), following redirects.
+    /// - Parameter take: gets the bytes as they come.
+    /// - Throws: code `.invalidArgument` for an address that is not `http:` or `https:`, `.unavailable` where the server
+    ///   cannot be reached or answers with an error; what `take` throws.
+    public func download(
+        _ address: String, _ take: ([UInt8]) async throws(DrydockError) -> Void
+    ) async throws(DrydockError) {
+        var url = address
+        for _ in 0..<10 {
+            guard url.hasPrefix("http://") || url.hasPrefix("https://") else {
+                throw DrydockError(.invalidArgument, "invalid address \"\(url)\"")
+            }
+            let response: HTTPClientResponse
+            do {
+                var request = HTTPClientRequest(url: url)
+                request.headers.add(name: "user-agent", value: settings.userAgent)
+                response = try await transport.http.execute(request, deadline: .now() + .hours(24))
+            } catch {
+                throw ConnectionFailure.error(error, method: "GET", url: url)
+            }
+            if (300...399).contains(response.status.code), let next = response.headers["location"].first {
+                url = Self.resolved(next, from: url)
+                continue
+            }
+            guard response.status.code == 200 else {
+                throw DrydockError(
+                    .unavailable, "failed to GET \(address) with status \(response.status.code) "
+                        + response.status.reasonPhrase + ": " + address)
+            }
+            do {
+                for try await part in response.body { try await take(Array(part.readableBytesView)) }
+            } catch let error as DrydockError {
+                throw error
+            } catch {
+                throw ConnectionFailure.error(error, method: "GET", url: url)
+            }
+            return
+        }
+        throw DrydockError(.unavailable, "Get \"\(address)\": stopped after 10 redirects")
+    }
+
+    private static func resolved(_ location: String, from url: String) -> String {
+        if location.hasPrefix("http://") || location.hasPrefix("https://") { return location }
+        let parts = url.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
+        let origin = parts.prefix(3).joined(separator: "/")
+        if location.hasPrefix("/") { return origin + location }
+        let directory = parts.count > 3 ? parts[3].split(separator: "/").dropLast().joined(separator: "/") : ""
+        return origin + "/" + (directory.isEmpty ? "" : directory + "/") + location
+    }
+}
