@@ -69,7 +69,8 @@ extension Engine {
         async let made = Self.settled { () async throws(DrydockError) in
             try await WorkerThread.run { () throws(DrydockError) in
                 do throws(DrydockError) {
-                    return try self.importImage(request, config, { () throws(DrydockError) in try feeder.next() }, nil, span)
+                    return try self.importImage(
+                        request, config, { () throws(DrydockError) in try feeder.next() }, nil, span)
                 } catch {
                     feeder.fail(error)
                     throw error

@@ -32,7 +32,8 @@ extension Engine {
             if let tag, !images[place].tags.contains(tag) { images[place].tags.append(tag) }
         }
         for name in names {
-            if let reference = try? Reference(parsing: name) {
+            if name.isEmpty { throw DrydockError(.invalidArgument, "invalid reference format") }
+            if !name.hasPrefix("sha256:"), let reference = try? Reference(parsing: name) {
                 if let tag = reference.tag, reference.digest == nil {
                     guard let image = try store.image(for: reference) else {
                         throw DrydockError(

@@ -1,6 +1,6 @@
 public import Diagnostics
-public import Layers
 internal import Glibc
+public import Layers
 internal import Linux
 public import OCI
 internal import SystemPackage
@@ -134,7 +134,8 @@ public final class StagedArchive {
         guard let file = file("blobs/\(digest.algorithm.rawValue)/\(digest.hex)") else { return nil }
         guard digest.algorithm != .sha256 || file.digest == digest else {
             throw DrydockError(
-                .corrupt, "invalid archive: blob \(digest) is damaged", reason: "its bytes have the digest \(file.digest)",
+                .corrupt, "invalid archive: blob \(digest) is damaged",
+                reason: "its bytes have the digest \(file.digest)",
                 remedy: "Make the archive again.")
         }
         return file
@@ -157,5 +158,7 @@ extension Lease {
     /// Reads an archive from a stream, compressed or not. Its files last as long as the lease.
     /// - Throws: code `.corrupt` where it is no tar archive; `.exhausted` where it has too many entries or the disk is
     ///   full.
-    public func stage(_ next: @escaping ByteReader) throws(DrydockError) -> StagedArchive { try StagedArchive(self, next) }
+    public func stage(_ next: @escaping ByteReader) throws(DrydockError) -> StagedArchive {
+        try StagedArchive(self, next)
+    }
 }

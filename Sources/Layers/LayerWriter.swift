@@ -60,7 +60,8 @@ public enum LayerWriter {
 
     /// Writes everything that a stack of layers shows, as one plain tar archive (`docker export`). Nothing is mounted.
     /// - Parameter layers: the directories, top first.
-    public static func write(stack layers: [FilePath], to sink: @escaping ByteSink) throws(DrydockError) -> WrittenLayer {
+    public static func write(stack layers: [FilePath], to sink: @escaping ByteSink) throws(DrydockError) -> WrittenLayer
+    {
         let writer = try TarWriter(.none, sink)
         var walker = try StackPacker(writer)
         try walker.pack(layers)

@@ -30,7 +30,8 @@ extension RegistryClient {
             }
             guard response.status.code == 200 else {
                 throw DrydockError(
-                    .unavailable, "failed to GET \(address) with status \(response.status.code) "
+                    .unavailable,
+                    "failed to GET \(address) with status \(response.status.code) "
                         + response.status.reasonPhrase + ": " + address)
             }
             do {

@@ -31,7 +31,8 @@ enum SystemUsageCommands {
         reclaimed += containers.reclaimed
         section("Deleted Containers:", containers.removed, context)
         if let networks = engine as? any NetworkPruning {
-            let removed = try await blocking { () throws(DrydockError) in try networks.pruneNetworks(matching: filters) }
+            let removed = try await blocking { () throws(DrydockError) in try networks.pruneNetworks(matching: filters)
+            }
             section("Deleted Networks:", removed, context)
         }
         if volumes, let store = engine as? any VolumePruning {

@@ -57,7 +57,8 @@ final class TransferDisplay: Sendable {
                 add(Row(id: event.text("id") ?? "", phase: TransferEvents.Phase.preparing.rawValue), event.span, &state)
             case (.begin, TransferEvents.loadLayer):
                 add(Row(id: event.text("id") ?? "", phase: TransferEvents.Phase.loading.rawValue), event.span, &state)
-            case (_, TransferEvents.pullLayer), (_, TransferEvents.pushLayer), (_, TransferEvents.loadLayer): update(event, &state)
+            case (_, TransferEvents.pullLayer), (_, TransferEvents.pushLayer), (_, TransferEvents.loadLayer):
+                update(event, &state)
             default: return
             }
         }

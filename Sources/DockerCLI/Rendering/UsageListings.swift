@@ -79,7 +79,9 @@ struct UsageListings {
             row(
                 "Containers", report.containers.count, active.count, own(report.containers),
                 own(report.containers) - own(active)),
-            row("Local Volumes", volumes.count, volumes.count { $0.links > 0 }, volumes.reduce(0) { $0 + $1.size }, free),
+            row(
+                "Local Volumes", volumes.count, volumes.count { $0.links > 0 }, volumes.reduce(0) { $0 + $1.size }, free
+            ),
             row("Build Cache", 0, 0, 0, 0),
         ]
     }
@@ -114,7 +116,8 @@ struct UsageListings {
         report.volumes.map { volume in
             [
                 "Availability": "N/A", "Driver": "local", "Group": "N/A",
-                "Labels": .string(volume.labels.sorted { $0.key < $1.key }.map { "\($0)=\($1)" }.joined(separator: ",")),
+                "Labels": .string(
+                    volume.labels.sorted { $0.key < $1.key }.map { "\($0)=\($1)" }.joined(separator: ",")),
                 "Links": .string(String(volume.links)), "Mountpoint": .string(volume.mountpoint),
                 "Name": .string(volume.name), "Scope": "local",
                 "Size": .string(Units.size(volume.size, digits: 4)), "Status": "N/A",
