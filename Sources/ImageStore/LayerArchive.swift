@@ -16,7 +16,7 @@ extension ImageStore {
             var digester = Digester(layer.diffID.algorithm)
             let file = try blobs.open(blob.digest)
             defer { FileAt.close(file.rawValue) }
-            let plain = try StreamCompression.undone { () throws(DrydockError) in
+            let plain = StreamCompression.undone { () throws(DrydockError) in
                 try readBlock(file.rawValue, "blob \(blob.digest)")
             }
             while let bytes = try plain() {
@@ -72,7 +72,7 @@ extension Lease {
         if compression == .bzip2 || compression == .xz {
             // No media type says so: what is kept is the plain tar.
             var first = head
-            read = try StreamCompression.undone { () throws(DrydockError) in
+            read = StreamCompression.undone { () throws(DrydockError) in
                 guard let bytes = first else { return try next() }
                 first = nil
                 return bytes

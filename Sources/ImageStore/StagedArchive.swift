@@ -66,7 +66,7 @@ public final class StagedArchive {
     private static let memory: Int64 = 16 << 20
 
     init(_ lease: Lease, _ next: @escaping ByteReader) throws(DrydockError) {
-        let reader = try ArchiveReader(next)
+        let reader = ArchiveReader(next)
         var count = 0
         while let entry = try reader.next() {
             count += 1

@@ -36,9 +36,8 @@ public final class ArchiveReader {
     private let reader: TarReader
 
     /// Makes a reader of what `next` gives.
-    /// - Throws: code `.exhausted` where there is no memory; what is wrong with the bytes is said by `next()`.
-    public init(_ next: @escaping ByteReader) throws(DrydockError) {
-        reader = try TarReader(try Decompressor(ClosureSource(next)))
+    public init(_ next: @escaping ByteReader) {
+        reader = TarReader(Decompressor(ClosureSource(next)))
     }
 
     /// The next entry, or nil at the end.
@@ -105,8 +104,8 @@ public enum StreamCompression: Sendable, Hashable {
     }
 
     /// A reader of the plain bytes of a compressed stream.
-    public static func undone(_ next: @escaping ByteReader) throws(DrydockError) -> ByteReader {
-        let decompressor = try Decompressor(ClosureSource(next))
+    public static func undone(_ next: @escaping ByteReader) -> ByteReader {
+        let decompressor = Decompressor(ClosureSource(next))
         return { () throws(DrydockError) in try decompressor.next() }
     }
 }
