@@ -84,7 +84,7 @@ let package = Package(
         room("ImageStore", ["OCI", "Layers", "Linux", "Diagnostics", systemPackage, grdb]),
         room(
             "RegistryClient",
-            ["OCI", "Linux", "Diagnostics", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, systemPackage]),
+            ["OCI", "Linux", "Diagnostics", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioSSL, systemPackage]),
         room(
             "Hub",
             [
@@ -120,7 +120,7 @@ let package = Package(
         tests("Linux", ["Diagnostics", systemPackage]),
         tests("Layers", ["Linux", "OCI", "Diagnostics", systemPackage]),
         tests("ImageStore", ["Layers", "Linux", "OCI", "Diagnostics", systemPackage]),
-        tests("RegistryClient", ["OCI", "Linux", "Diagnostics", nioCore, nioPosix, nioHTTP1, systemPackage]),
+        tests("RegistryClient", ["OCI", "Linux", "Diagnostics", nioCore, nioPosix, nioHTTP1, nioSSL, systemPackage]),
         tests(
             "Hub",
             [

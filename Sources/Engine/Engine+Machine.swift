@@ -3,6 +3,7 @@ import Glibc
 import ImageStore
 import Linux
 import OCI
+import RegistryClient
 import Runtime
 import SystemPackage
 
@@ -48,6 +49,7 @@ extension Engine {
     /// See `EngineOperations`.
     public func info() throws(DrydockError) -> JSONValue {
         let machine = Machine()
+        let registries = try registryConfiguration()
         var running: Int64 = 0
         let containers = try store.containers()
         for record in containers where isRunning(record.id) { running += 1 }
@@ -71,12 +73,13 @@ extension Engine {
             "KernelVersion": .string(machine.kernel), "OperatingSystem": .string(machine.distribution),
             "OSVersion": .string(machine.distributionVersion), "OSType": "linux",
             "Architecture": .string(machine.architecture), "IndexServerAddress": "https://index.docker.io/v1/",
-            "RegistryConfig": [
-                "InsecureRegistryCIDRs": ["127.0.0.0/8"], "Mirrors": nil,
-            ],
+            "RegistryConfig": registries.document,
             "NCPU": .int(Int64(machine.processors)), "MemTotal": .int(machine.memory),
-            "GenericResources": nil, "DockerRootDir": .string(home.path.string), "HttpProxy": "", "HttpsProxy": "",
-            "NoProxy": "", "Name": .string(machine.name), "Labels": [], "ExperimentalBuild": false,
+            "GenericResources": nil, "DockerRootDir": .string(home.path.string),
+            "HttpProxy": .string(registries.proxies.http.map(ProxySettings.masked) ?? ""),
+            "HttpsProxy": .string(registries.proxies.https.map(ProxySettings.masked) ?? ""),
+            "NoProxy": .string(registries.proxies.exceptions), "Name": .string(machine.name), "Labels": [],
+            "ExperimentalBuild": false,
             "ServerVersion": .string("\(Self.drydockVersion) (Drydock, speaks Docker \(Self.dockerVersion))"),
             "Runtimes": ["drydock": ["path": "drydock-monitor"]], "DefaultRuntime": "drydock",
             "Swarm": ["LocalNodeState": "inactive"], "LiveRestoreEnabled": true, "Isolation": "",

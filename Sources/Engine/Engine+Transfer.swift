@@ -9,7 +9,7 @@ extension Engine {
     public func pull(_ request: PullRequest, _ span: Span) async throws(DrydockError) -> [PullResult] {
         if request.allTags {
             var results: [PullResult] = []
-            for tag in try await client.tags(of: request.reference, span: span) {
+            for tag in try await client().tags(of: request.reference, span: span) {
                 results.append(try await pullOne(request.reference.tagged(tag), request.platform, span))
             }
             return results
@@ -37,7 +37,7 @@ extension Engine {
     private func transfer(
         _ reference: Reference, _ platform: Platform?, _ span: Span
     ) async throws(DrydockError) -> PullResult {
-        let resolved = try await client.resolve(reference, platform: platform ?? .current, span: span)
+        let resolved = try await client().resolve(reference, platform: platform ?? .current, span: span)
         let lease = try store.beginLease(isPull: true)
         defer { lease.end() }
         do {
@@ -50,9 +50,8 @@ extension Engine {
     }
 
     /// Whether what a failed transfer brought is worth keeping: not where it was wrong, or where there is no room.
-    private static func keepsBytes(_ error: any Error) -> Bool {
-        guard let error = error as? DrydockError else { return true }
-        return error.code != .corrupt && error.code != .exhausted
+    private static func keepsBytes(_ error: DrydockError) -> Bool {
+        error.code != .corrupt && error.code != .exhausted
     }
 
     private func transfer(
@@ -65,7 +64,7 @@ extension Engine {
         if let known = try store.image(id: manifest.config.digest) {
             configBytes = try store.configBytes(of: known.id)
         } else {
-            configBytes = try await client.blob(manifest.config, of: reference, span: span)
+            configBytes = try await client().blob(manifest.config, of: reference, span: span)
         }
         let config = try Self.configuration(configBytes, of: reference, manifest)
         try await fetchLayers(manifest, config, reference, lease, span)
@@ -127,7 +126,7 @@ extension Engine {
         }
         let places = wanted
         let diffIDs = config.diffIDs
-        try await client.fetch(places.map { manifest.layers[$0] }, of: reference, span: span) { download in
+        try await client().fetch(places.map { manifest.layers[$0] }, of: reference, span: span) { download in
             let index = places[download.index]
             try await Self.take(
                 download, into: lease, diffID: diffIDs[index], parent: index > 0 ? chain[index - 1] : nil)
@@ -150,7 +149,7 @@ extension Engine {
     /// Unpacks a layer while it comes. An earlier pull may have left its first bytes.
     private static func take(
         _ download: LayerDownload, into lease: Lease, diffID: Digest, parent: Digest?
-    ) async throws {
+    ) async throws(DrydockError) {
         let (layer, span) = (download.descriptor, download.span)
         for isLast in [false, true] {
             let ingest = try lease.ingest(layer, diffID: diffID, parent: parent, resumes: true, trace: span)
@@ -168,7 +167,7 @@ extension Engine {
             } catch {
                 ingest.cancel(keepingBytes: keepsBytes(error))
                 // After a power failure what was left may be wrong; then all of it is fetched.
-                let isWrong = (error as? DrydockError)?.code == .corrupt
+                let isWrong = error.code == .corrupt
                 guard isWrong, left > 0, !isLast else { throw verificationFailure(error, layer) }
                 span.fact(TransferEvents.phase, .text(TransferEvents.Phase.downloading.rawValue))
             }
@@ -177,8 +176,8 @@ extension Engine {
 
     /// Wrong bytes show themselves in many ways (they cannot be decompressed, they make no archive, the digest is
     /// another); to the user they are one thing, in Docker's words.
-    private static func verificationFailure(_ error: any Error, _ layer: Descriptor) -> any Error {
-        guard let error = error as? DrydockError, error.code == .corrupt else { return error }
+    private static func verificationFailure(_ error: DrydockError, _ layer: Descriptor) -> DrydockError {
+        guard error.code == .corrupt else { return error }
         return DrydockError(
             .corrupt, "filesystem layer verification failed for digest \(layer.digest)",
             reason: error.reason ?? error.message,
@@ -238,7 +237,7 @@ extension Engine {
             TraceFact("repository", .text(reference.name)), TraceFact("tag", .text(reference.tag ?? "")))
         do {
             let upload = try makeUpload(reference, image, span)
-            let descriptor = try await client.push(upload, span: span)
+            let descriptor = try await client().push(upload, span: span)
             try store.record(
                 manifest: upload.manifest.bytes, mediaType: upload.manifest.mediaType,
                 reference: reference.pinned(to: descriptor.digest), for: image.id)
@@ -332,7 +331,7 @@ extension Engine {
 
     /// See `EngineOperations`.
     public func login(server: String?, username: String, password: String) async throws(DrydockError) {
-        _ = try await client.login(
+        _ = try await client().login(
             Credentials(username: username, password: password), to: server ?? Reference.defaultRegistry)
     }
 
@@ -343,7 +342,7 @@ extension Engine {
 
     /// See `EngineOperations`.
     public func logout(server: String?) async throws(DrydockError) -> Bool {
-        try await client.logout(from: server ?? Reference.defaultRegistry)
+        try await client().logout(from: server ?? Reference.defaultRegistry)
     }
 
     /// See `EngineOperations`.
@@ -355,7 +354,7 @@ extension Engine {
         }
         let stars = filters["stars"]?.compactMap { Int($0) }.max() ?? 0
         let official = filters["is-official"]?.first
-        return try await client.search(term, limit: limit).filter { result in
+        return try await client().search(term, limit: limit).filter { result in
             result.stars >= stars && (official == nil || (official == "true" || official == "1") == result.official)
         }.map {
             SearchResult(name: $0.name, description: $0.description, stars: $0.stars, isOfficial: $0.official)
@@ -365,7 +364,7 @@ extension Engine {
     /// See `EngineOperations`.
     public func registryManifest(_ reference: Reference) async throws(DrydockError) -> RegistryManifest? {
         let reference = reference.withDefaultTag
-        let client = client
+        let client = try self.client()
         let found = await withTaskGroup(of: Result<RegistryManifest?, DrydockError>?.self) { group in
             group.addTask {
                 do throws(DrydockError) {

@@ -57,17 +57,29 @@ public final class Engine: EngineOperations {
     }
 
     /// The registry client, made at the first use.
-    var client: RegistryClient {
-        connection.withLock { client in
+    /// - Throws: `.invalidArgument` for a `daemon.json` that Docker's daemon would refuse.
+    func client() throws(DrydockError) -> RegistryClient {
+        try connection.withLock { client throws(DrydockError) in
             if let client { return client }
             let hub = configuration.hub
-            let settings = RegistrySettings(
+            var settings = RegistrySettings(
                 credentials: credentials,
                 dockerHub: { () async throws(DrydockError) in try hub.ensureRunning() })
+            settings.configuration = try registryConfiguration()
+            settings.retry.attempts = settings.configuration.downloadAttempts
+            settings.certificateDirectories.insert(dockerFolder.appending("certs.d"), at: 0)
             let made = RegistryClient(settings)
             client = made
             return made
         }
+    }
+
+    /// Where `daemon.json` and `certs.d` are.
+    private var dockerFolder: FilePath { configuration.home.dockerConfig.removingLastComponent() }
+
+    /// What `daemon.json` says about registries.
+    func registryConfiguration() throws(DrydockError) -> RegistryConfiguration {
+        try RegistryConfiguration.read(dockerFolder.appending("daemon.json"))
     }
 
     /// Closes connections. Call it before the process ends where anything was pulled or pushed.

@@ -29,6 +29,8 @@ final class Authorizer: Sendable {
         var schemes: [String: Scheme] = [:]
         var tokens: [TokenKey: Token] = [:]
         var users: [String: Credentials?] = [:]
+        /// Requests for tokens that are on their way, so that layers that begin together ask once.
+        var pending: [TokenKey: Task<Token, any Error>] = [:]
     }
 
     private let state = Mutex(State())
@@ -50,9 +52,11 @@ final class Authorizer: Sendable {
     }
 
     /// The `Authorization` header for a request, or nil for none.
-    /// - Parameter challenges: what the registry asked for just now; nil before it was asked anything.
+    /// - Parameters:
+    ///   - challenges: what the registry asked for just now; nil before it was asked anything.
+    ///   - rejected: the header that it was not content with.
     func header(
-        for request: RegistryRequest, through transport: Transport, challenges: [Challenge]?
+        for request: RegistryRequest, through transport: Transport, challenges: [Challenge]?, rejected: String? = nil
     ) async throws(DrydockError) -> String? {
         let base = request.endpoint.base
         var scopes = request.scopes
@@ -79,15 +83,34 @@ final class Authorizer: Sendable {
             return Self.basic(user)
         }
         let key = TokenKey(base: base, scopes: scopes)
-        if !refused {
-            let known = state.withLock { $0.tokens[key] }
-            if let known, known.goodUntil > ContinuousClock.now { return known.header }
+        if let known = state.withLock({ $0.tokens[key] }), known.header != rejected,
+            known.goodUntil > ContinuousClock.now
+        {
+            return known.header
         }
-        let token = try await fetchToken(
-            scheme: scheme, scopes: scopes, user: try await user(of: request.endpoint.registry), request: request,
-            transport: transport)
-        state.withLock { $0.tokens[key] = token }
-        return token.header
+        let task = state.withLock { state in
+            if let pending = state.pending[key] { return pending }
+            let asked = scopes
+            let task = Task {
+                try await self.fetchToken(
+                    scheme: scheme, scopes: asked, user: try await self.user(of: request.endpoint.registry),
+                    request: request, transport: transport)
+            }
+            state.pending[key] = task
+            return task
+        }
+        let outcome = await task.result
+        state.withLock { state in
+            if state.pending[key] == task { state.pending[key] = nil }
+            if case .success(let token) = outcome { state.tokens[key] = token }
+        }
+        do {
+            return try outcome.get().header
+        } catch let error as DrydockError {
+            throw error
+        } catch {
+            throw DrydockError(.internal, "\(error)")
+        }
     }
 
     static func basic(_ user: Credentials) -> String {
@@ -117,7 +140,8 @@ final class Authorizer: Sendable {
             TraceFact("scope", .text(scopes.joined(separator: " "))),
             TraceFact("user", .text(user?.username ?? "anonymous")))
         do {
-            let token = try await askToken(scheme: scheme, scopes: scopes, user: user, transport: transport)
+            let token = try await askToken(
+                scheme: scheme, scopes: scopes, user: user, request: request, transport: transport)
             span.end()
             return token
         } catch {
@@ -127,7 +151,7 @@ final class Authorizer: Sendable {
     }
 
     private func askToken(
-        scheme: Scheme, scopes: [String], user: Credentials?, transport: Transport
+        scheme: Scheme, scopes: [String], user: Credentials?, request: RegistryRequest, transport: Transport
     ) async throws(DrydockError) -> Token {
         var call: HTTPClientRequest
         if let user, user.username == "<token>" {
@@ -150,9 +174,10 @@ final class Authorizer: Sendable {
         }
         call.headers.add(name: "user-agent", value: transport.settings.userAgent)
         let began = ContinuousClock.now
-        let (status, body) = try await transport.plain(call)
+        let verifies = request.endpoint.verifies || WebAddress(scheme.realm)?.host != WebAddress(request.url)?.host
+        let (status, headers, body) = try await transport.plain(call, verifies: verifies)
         guard status == .ok else {
-            let refusal = RegistryRefusal(status: status, headers: [:], body: body)
+            let refusal = RegistryRefusal(status: status, headers: headers, body: body)
             if status == .unauthorized || status == .forbidden {
                 throw DrydockError(
                     .unauthorized, "unauthorized: \(refusal.message ?? "incorrect username or password")",

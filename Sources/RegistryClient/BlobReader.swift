@@ -52,13 +52,14 @@ struct BlobReader {
 
     /// Sends the request, for the bytes that are still missing.
     private mutating func open() async throws(DrydockError) {
-        let endpoint = try await client.settings.endpoint(reference.registry)
-        var request = RegistryRequest(
-            url: endpoint.url("\(reference.repository)/blobs/\(descriptor.digest)"), endpoint: endpoint,
-            scopes: ["repository:\(reference.repository):pull"], span: span)
-        let from = check.count
-        if from > 0 { request.headers.add(name: "range", value: "bytes=\(from)-") }
-        let response = try await client.transport.send(request)
+        let (reference, descriptor, span, from) = (reference, descriptor, span, check.count)
+        let response = try await client.read(reference) { endpoint in
+            var request = RegistryRequest(
+                url: endpoint.url("\(reference.repository)/blobs/\(descriptor.digest)"), endpoint: endpoint,
+                scopes: ["repository:\(reference.repository):pull"], span: span)
+            if from > 0 { request.headers.add(name: "range", value: "bytes=\(from)-") }
+            return request
+        }
         switch response.status.code {
         case 200: toSkip = from
         case 206:

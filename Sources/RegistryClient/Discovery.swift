@@ -38,7 +38,7 @@ extension RegistryClient {
     private func list(
         _ path: String, key: String, reference: Reference, scope: String, span: Span
     ) async throws(DrydockError) -> [String] {
-        let endpoint = try await settings.endpoint(reference.registry)
+        let endpoint = try await self.endpoint(reference.registry)
         var next: String? = endpoint.url(path)
         var items: Set<String> = []
         var pages = 0
@@ -66,7 +66,7 @@ extension RegistryClient {
     public func search(
         _ term: String, registry: String = Reference.defaultRegistry, limit: Int = 25, span: Span = .none
     ) async throws(DrydockError) -> [RegistrySearchResult] {
-        let endpoint = try await settings.endpoint(registry)
+        let endpoint = try await self.endpoint(registry)
         let response = try await ask(
             "\(endpoint.base)/v1/search?q=\(term.percentEncoded)&n=\(limit)", endpoint, scope: nil, span: span)
         guard response.status == .ok else {

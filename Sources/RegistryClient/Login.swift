@@ -31,7 +31,7 @@ extension RegistryClient {
     public func verify(
         _ credentials: Credentials, registry: String, span: Span = .none
     ) async throws(DrydockError) {
-        let endpoint = try await settings.endpoint(registry)
+        let endpoint = try await self.endpoint(registry)
         let authorizer = Authorizer(fixed: credentials)
         let url = "\(endpoint.base)/v2/"
         let answer: RegistryResponse

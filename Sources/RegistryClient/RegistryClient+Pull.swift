@@ -125,16 +125,13 @@ extension RegistryClient {
     private func askManifest(
         _ reference: Reference, method: HTTPMethod, span: Span
     ) async throws(DrydockError) -> RegistryResponse {
-        let endpoint = try await settings.endpoint(reference.registry)
         let name = reference.digest?.description ?? reference.tag ?? "latest"
-        var request = RegistryRequest(
-            method: method, url: endpoint.url("\(reference.repository)/manifests/\(name)"), endpoint: endpoint,
-            scopes: ["repository:\(reference.repository):pull"], span: span)
-        for type in Self.manifestTypes { request.headers.add(name: "accept", value: type.rawValue) }
-        do {
-            return try await transport.send(request)
-        } catch {
-            throw error.naming(endpoint)
+        return try await read(reference) { endpoint in
+            var request = RegistryRequest(
+                method: method, url: endpoint.url("\(reference.repository)/manifests/\(name)"), endpoint: endpoint,
+                scopes: ["repository:\(reference.repository):pull"], span: span)
+            for type in Self.manifestTypes { request.headers.add(name: "accept", value: type.rawValue) }
+            return request
         }
     }
 
@@ -174,7 +171,7 @@ extension RegistryClient {
             check: .digest(resuming ?? Digester(descriptor.digest.algorithm)))
     }
 
-    /// Fetches layers, several at a time (`RegistrySettings.parallelDownloads`), each into a reader of its own.
+    /// Fetches layers, several at a time (`RegistryConfiguration.parallelDownloads`), each into a reader of its own.
     ///
     /// Every layer has a span `pull.layer` (facts `id`, `size`, `digest`) with facts `phase`: `Pulling fs layer`, `Waiting`,
     /// `Downloading` with progress in bytes, `Verifying Checksum`, `Download complete`; the reader may add its own phases
@@ -194,10 +191,10 @@ extension RegistryClient {
                 "pull.layer", TraceFact("id", .text(layer.digest.short)), TraceFact("size", .bytes(layer.size)),
                 TraceFact("digest", .digest(layer.digest.description)))
             inner.fact("phase", .text("Pulling fs layer"))
-            if index >= settings.parallelDownloads { inner.fact("phase", .text("Waiting")) }
+            if index >= settings.configuration.parallelDownloads { inner.fact("phase", .text("Waiting")) }
             return inner
         }
-        try await inParallel(layers.count, atMost: settings.parallelDownloads) { index in
+        try await inParallel(layers.count, atMost: settings.configuration.parallelDownloads) { index in
             let layer = layers[index]
             spans[index].fact("phase", .text("Downloading"))
             try await read(

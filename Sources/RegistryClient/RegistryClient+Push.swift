@@ -12,7 +12,7 @@ extension RegistryClient {
     /// - Throws: `.denied` with Docker's "denied: requested access to the resource is denied", and as `resolve`.
     public func push(_ image: PushImage, span: Span = .none) async throws(DrydockError) -> Descriptor {
         let reference = image.reference.withDefaultTag
-        let endpoint = try await settings.endpoint(reference.registry)
+        let endpoint = try await self.endpoint(reference.registry)
         var seen: Set<Digest> = []
         let layers = image.layers.filter { seen.insert($0.descriptor.digest).inserted }
         let spans = layers.enumerated().map { index, layer in
@@ -21,10 +21,10 @@ extension RegistryClient {
                 TraceFact("size", .bytes(layer.descriptor.size)),
                 TraceFact("digest", .digest(layer.descriptor.digest.description)))
             inner.fact("phase", .text("Preparing"))
-            if index >= settings.parallelUploads { inner.fact("phase", .text("Waiting")) }
+            if index >= settings.configuration.parallelUploads { inner.fact("phase", .text("Waiting")) }
             return inner
         }
-        try await inParallel(layers.count, atMost: settings.parallelUploads) { index in
+        try await inParallel(layers.count, atMost: settings.configuration.parallelUploads) { index in
             let upload = Upload(
                 client: self, endpoint: endpoint, reference: reference, blob: layers[index], span: spans[index])
             try await upload.run()
@@ -53,7 +53,7 @@ extension RegistryClient {
     public func put(
         _ manifest: RawManifest, as reference: Reference, span: Span = .none
     ) async throws(DrydockError) -> Descriptor {
-        let endpoint = try await settings.endpoint(reference.registry)
+        let endpoint = try await self.endpoint(reference.registry)
         let name = reference.tag ?? manifest.digest.description
         let work = span.begin("push.manifest", TraceFact("digest", .digest(manifest.digest.description)))
         do throws(DrydockError) {

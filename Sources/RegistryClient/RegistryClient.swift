@@ -1,25 +1,25 @@
-internal import AsyncHTTPClient
 public import Diagnostics
+public import SystemPackage
 
 /// How a client finds registries, knows its user and reacts to trouble.
 public struct RegistrySettings: Sendable {
     /// Gives the base URL (`http://127.0.0.1:4123`, no final slash) of what plays `docker.io`. It is asked once, when it
     /// is first needed, so that a hub can be started on demand.
     public var dockerHub: @Sendable () async throws(DrydockError) -> String
-    /// Registries (`host` or `host:port`) that may be spoken to over plain HTTP. Loopback addresses always are.
-    public var insecureRegistries: Set<String> = []
+    /// What `daemon.json` says: mirrors, insecure registries, proxies.
+    public var configuration = RegistryConfiguration()
+    /// Where certificates of single registries are (Docker's `certs.d`).
+    public var certificateDirectories: [FilePath] = ["/etc/docker/certs.d"]
     /// Where the credentials are.
     public var credentials: CredentialStore
     /// What is tried again, and when.
     public var retry = RetryPolicy()
-    /// How many layers of one image are fetched at the same time.
-    public var parallelDownloads = 3
-    /// How many layers of one image are sent at the same time.
-    public var parallelUploads = 3
     /// Uploads go in pieces of this many bytes where it is not nil; otherwise each blob goes in one request.
     public var uploadChunk: Int?
     /// How long a connection may take to come about.
     public var connectTimeout = Duration.seconds(10)
+    /// How long a server may be silent in the middle of an answer.
+    public var idleTimeout = Duration.seconds(60)
     /// The `User-Agent` header.
     public var userAgent = "drydock"
 
@@ -51,10 +51,12 @@ public struct RetryPolicy: Sendable {
 public final class RegistryClient: Sendable {
     let settings: RegistrySettings
     let transport: Transport
+    let endpoints: Endpoints
 
     /// Makes a client; nothing is connected yet.
     public init(_ settings: RegistrySettings) {
         self.settings = settings
+        endpoints = Endpoints(settings)
         transport = Transport(settings: settings)
     }
 

@@ -7,6 +7,13 @@ struct RegistryEndpoint: Sendable, Hashable {
     let registry: String
     /// `http://127.0.0.1:4123`, without a final slash.
     let base: String
+    /// Whether a wrong certificate is refused.
+    var verifies = true
+    /// Whether this only mirrors the registry.
+    var isMirror = false
+
+    /// Scheme, host and port.
+    var origin: String { WebAddress(base)?.origin ?? base }
 
     /// Whether a host, with or without a port, is this machine's own.
     static func isLoopback(_ registry: String) -> Bool {
@@ -27,21 +34,6 @@ struct RegistryEndpoint: Sendable, Hashable {
 
     /// The URL of something below `/v2/`.
     func url(_ path: String) -> String { "\(base)/v2/\(path)" }
-}
-
-extension RegistrySettings {
-    /// The endpoint of a registry: what plays `docker.io`, HTTP for loopback and insecure registries, else HTTPS.
-    func endpoint(_ registry: String) async throws(DrydockError) -> RegistryEndpoint {
-        if registry == Reference.defaultRegistry {
-            var base = try await dockerHub()
-            while base.hasSuffix("/") { base.removeLast() }
-            return RegistryEndpoint(registry: registry, base: base)
-        }
-        let plain =
-            RegistryEndpoint.isLoopback(registry) || insecureRegistries.contains(registry)
-            || insecureRegistries.contains(RegistryEndpoint.hostname(of: registry))
-        return RegistryEndpoint(registry: registry, base: (plain ? "http://" : "https://") + registry)
-    }
 }
 
 /// The parts of an absolute URL that requests and messages need.
@@ -69,6 +61,16 @@ struct WebAddress: Sendable, Hashable {
 
     /// Scheme and authority.
     var origin: String { "\(scheme)://\(authority)" }
+
+    /// The host alone.
+    var host: String { RegistryEndpoint.hostname(of: authority) }
+
+    /// The port, also where it is not written.
+    var port: Int {
+        let host = RegistryEndpoint.hostname(of: authority)
+        let written = host != authority && authority.last != "]" ? authority.split(separator: ":").last : nil
+        return written.flatMap { Int($0) } ?? (scheme == "https" ? 443 : 80)
+    }
 
     /// Host and port, the port filled in.
     var hostAndPort: String {

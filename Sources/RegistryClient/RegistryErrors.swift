@@ -1,8 +1,5 @@
-import AsyncHTTPClient
 import Diagnostics
-import NIOCore
 import NIOHTTP1
-import NIOPosix
 import OCI
 
 /// An answer of a registry that is not the one hoped for.
@@ -26,7 +23,7 @@ struct RegistryRefusal: Sendable {
     init(status: HTTPResponseStatus, headers: HTTPHeaders, body: [UInt8]) {
         self.status = Int(status.code)
         phrase = status.reasonPhrase
-        retryAfter = headers["retry-after"].first.flatMap { Int($0) }
+        retryAfter = headers["retry-after"].first.flatMap { RetryAfter.seconds($0) }
         guard let json = try? JSONValue(parsing: body) else { return }
         if let first = json["errors"]?.array?.first {
             code = first["code"]?.string
@@ -115,7 +112,9 @@ struct RegistryRefusal: Sendable {
             return DrydockError(
                 .tooManyRequests, code == nil ? "toomanyrequests: \(message ?? "too many requests")" : text,
                 reason: "\(reference.registry) limits how often it is asked\(wait)",
-                remedy: "Wait, log in, or fill the practice hub ahead of time.")
+                remedy: "Wait, or log in with 'docker login', which raises the limit. For a class, fill the practice "
+                    + "hub ahead of time: 'drydock hub mirror \(reference.repository.isEmpty ? "IMAGE" : reference.familiar)'."
+            )
         }
         return nil
     }
@@ -129,99 +128,5 @@ struct RegistryRefusal: Sendable {
                 remedy: status >= 500 ? "Try again later; if it lasts, look at the registry's log." : nil)
         }
         return DrydockError(.internal, text, reason: "HTTP status \(status) \(phrase)")
-    }
-}
-
-/// Puts failures below HTTP into the words of Docker's Go libraries.
-enum ConnectionFailure {
-    /// The error for a request that got no answer.
-    static func error(_ error: any Error, method: String, url: String) -> DrydockError {
-        if let known = error as? DrydockError { return known }
-        if error is CancellationError { return DrydockError(.cancelled, "context canceled", exitStatus: 130) }
-        let address = WebAddress(url)
-        let peer = address?.hostAndPort ?? url
-        let verb = method.prefix(1) + method.dropFirst().lowercased()
-        let start = "\(verb) \"\(url)\": "
-        if let http = error as? HTTPClientError {
-            switch http {
-            case .cancelled: return DrydockError(.cancelled, "context canceled", exitStatus: 130)
-            case .connectTimeout:
-                return unavailable(
-                    start + "dial tcp \(peer): i/o timeout", "nothing at \(peer) answered in time",
-                    "Check the name and the network.")
-            case .readTimeout, .deadlineExceeded:
-                return unavailable(
-                    start + "net/http: timeout awaiting response headers", "\(peer) went silent",
-                    "Try again; what was received is kept.")
-            case .remoteConnectionClosed, .bodyLengthMismatch:
-                return unavailable(start + "EOF", "\(peer) closed the connection too early", "Try again.")
-            case .tlsHandshakeTimeout:
-                return unavailable(start + "net/http: TLS handshake timeout", "\(peer) does not complete TLS", nil)
-            default: break
-            }
-        }
-        if let connection = error as? NIOConnectionError {
-            if connection.connectionErrors.isEmpty {
-                return unavailable(
-                    start + "dial tcp: lookup \(connection.host): no such host",
-                    "no address is known for the name \(connection.host)",
-                    "Check the spelling of the registry, and that this machine can resolve names.")
-            }
-            for failure in connection.connectionErrors {
-                if let io = failure.error as? IOError { return systemError(io, start: start, peer: peer) }
-            }
-        }
-        if let io = error as? IOError { return systemError(io, start: start, peer: peer) }
-        let words = String(describing: error)
-        if words.contains("CERTIFICATE_VERIFY_FAILED") || words.contains("certificate") {
-            return unavailable(
-                start + "tls: failed to verify certificate: x509: certificate signed by unknown authority",
-                "the certificate of \(peer) was not issued by an authority that this machine trusts",
-                "Install the authority's certificate, or use a registry on this machine.")
-        }
-        if words.contains("WRONG_VERSION_NUMBER") || words.contains("wrongVersion") {
-            return unavailable(
-                start + "http: server gave HTTP response to HTTPS client",
-                "\(peer) speaks plain HTTP, which is only used for registries on this machine", nil)
-        }
-        return unavailable(start + words, nil, "Check the name and the network, and try again.")
-    }
-
-    private static func systemError(_ io: IOError, start: String, peer: String) -> DrydockError {
-        switch Refusal(rawValue: io.errnoCode) {
-        case .refused:
-            return DrydockError(
-                .unavailable, start + "dial tcp \(peer): connect: connection refused",
-                reason: "nothing listens at \(peer)",
-                remedy: "Check that the registry is running and that the port is right.", errno: io.errnoCode)
-        case .unreachable:
-            return DrydockError(
-                .unavailable, start + "dial tcp \(peer): connect: no route to host",
-                reason: "this machine has no way to \(peer)", remedy: "Check the network.", errno: io.errnoCode)
-        case .reset:
-            return DrydockError(
-                .unavailable, start + "read tcp \(peer): read: connection reset by peer",
-                reason: "\(peer) broke the connection", remedy: "Try again.", errno: io.errnoCode)
-        case nil:
-            return DrydockError(.unavailable, start + "\(io)", errno: io.errnoCode)
-        }
-    }
-
-    /// The system errors that have words of their own; the numbers are Linux's.
-    private enum Refusal {
-        case refused, unreachable, reset
-
-        init?(rawValue: Int32) {
-            switch rawValue {
-            case 111: self = .refused
-            case 101, 113: self = .unreachable
-            case 104, 32: self = .reset
-            default: return nil
-            }
-        }
-    }
-
-    private static func unavailable(_ message: String, _ reason: String?, _ remedy: String?) -> DrydockError {
-        DrydockError(.unavailable, message, reason: reason, remedy: remedy)
     }
 }

@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import Diagnostics
+import Linux
 import NIOCore
 import NIOHTTP1
 import OCI
@@ -56,23 +57,27 @@ struct RegistryResponse: Sendable {
 /// Sends requests: proves who the user is, follows redirects, tries again what may be tried again.
 final class Transport: Sendable {
     let settings: RegistrySettings
-    let http: HTTPClient
+    let connections: Connections
     let authorizer: Authorizer
 
     init(settings: RegistrySettings) {
         self.settings = settings
-        var configuration = HTTPClient.Configuration(
-            redirectConfiguration: .disallow,
-            timeout: .init(connect: TimeAmount(settings.connectTimeout), read: .seconds(60)))
-        configuration.connectionPool.retryConnectionEstablishment = false
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 16
-        http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        connections = Connections(settings)
         authorizer = Authorizer(credentials: settings.credentials)
     }
 
-    deinit { _ = http.shutdown() as EventLoopFuture<Void> }
+    func shutdown() async { await connections.shutdown() }
 
-    func shutdown() async { try? await http.shutdown() }
+    /// Sends once, without proving anything, and reads the answer to its end.
+    func probe(_ request: RegistryRequest) async throws(DrydockError) -> RegistryResponse {
+        do {
+            let response = try await redirected(request, authorization: nil)
+            _ = await response.refusal()
+            return response
+        } catch {
+            throw ConnectionFailure.error(error, method: request.method.rawValue, url: request.url)
+        }
+    }
 
     /// Sends a request until it is answered by something else than 429 or 5xx, or the retry policy is exhausted.
     ///
@@ -126,11 +131,16 @@ final class Transport: Sendable {
     private func authorized(
         _ request: RegistryRequest, by authorizer: Authorizer
     ) async throws -> RegistryResponse {
+        // An upload may go on somewhere else, which is none of the registry's secrets' business.
+        guard WebAddress(request.url)?.origin == request.endpoint.origin else {
+            return try await redirected(request, authorization: nil)
+        }
         let known = try await authorizer.header(for: request, through: self, challenges: nil)
         let response = try await redirected(request, authorization: known)
         guard response.status == .unauthorized else { return response }
         let challenges = response.headers["www-authenticate"].flatMap(Challenge.parse)
-        let answer = try await authorizer.header(for: request, through: self, challenges: challenges)
+        let answer = try await authorizer.header(
+            for: request, through: self, challenges: challenges, rejected: known)
         guard let answer, answer != known else { return response }
         _ = await response.refusal()
         return try await redirected(request, authorization: answer)
@@ -172,25 +182,45 @@ final class Transport: Sendable {
         let call = request.span.begin(
             "registry.request", TraceFact("method", .text(request.method.rawValue)), TraceFact("url", .text(url)))
         do {
-            let response = try await http.execute(outgoing, deadline: .now() + .hours(24))
+            let verifies = request.endpoint.verifies || WebAddress(url)?.origin != request.endpoint.origin
+            let response = try await connections.execute(
+                outgoing, verifies: verifies, deadline: .now() + .hours(24))
             call.end(TraceFact("status", .count(Int64(response.status.code))))
             return RegistryResponse(
                 status: response.status, headers: response.headers, body: response.body, url: url,
                 authorized: authorization != nil)
         } catch {
-            let known = ConnectionFailure.error(error, method: request.method.rawValue, url: url)
-            call.fail(known)
-            throw known
+            call.fail(error)
+            throw error
         }
     }
 
-    /// Fetches from a token service, outside any registry's rules.
-    func plain(_ request: HTTPClientRequest) async throws(DrydockError) -> (status: HTTPResponseStatus, body: [UInt8]) {
-        do {
-            let response = try await http.execute(request, deadline: .now() + .seconds(30))
-            return (response.status, Array(try await response.body.collect(upTo: 1 << 20).readableBytesView))
-        } catch {
-            throw ConnectionFailure.error(error, method: request.method.rawValue, url: request.url)
+    /// Fetches from a token service, outside any registry's rules; tries again what may pass.
+    func plain(
+        _ request: HTTPClientRequest, verifies: Bool
+    ) async throws(DrydockError) -> (status: HTTPResponseStatus, headers: HTTPHeaders, body: [UInt8]) {
+        var attempt = 1
+        while true {
+            do throws(DrydockError) {
+                let response = try await connections.execute(
+                    request, verifies: verifies, deadline: .now() + .seconds(60))
+                let body: [UInt8]
+                do {
+                    body = Array(try await response.body.collect(upTo: 1 << 20).readableBytesView)
+                } catch {
+                    throw ConnectionFailure.error(error, method: request.method.rawValue, url: request.url)
+                }
+                guard Self.isPassing(response.status), attempt < settings.retry.attempts,
+                    let pause = settings.retry.pause(after: attempt, response.headers["retry-after"].first)
+                else { return (response.status, response.headers, body) }
+                try await sleep(pause)
+            } catch {
+                guard error.code == .unavailable, Self.mayPass(error), attempt < settings.retry.attempts,
+                    let pause = settings.retry.pause(after: attempt, nil)
+                else { throw error }
+                try await sleep(pause)
+            }
+            attempt += 1
         }
     }
 }
@@ -198,11 +228,30 @@ final class Transport: Sendable {
 extension RetryPolicy {
     /// The pause after a number of failed tries; nil where the server asks for a longer one than the policy allows.
     func pause(after attempt: Int, _ retryAfter: String?) -> Duration? {
-        if let text = retryAfter, let seconds = Int(text) {
+        if let text = retryAfter, let seconds = RetryAfter.seconds(text) {
             let asked = Duration.seconds(seconds)
             return asked <= longestPause ? asked : nil
         }
         let full = min(firstPause * (1 << min(attempt - 1, 16)), longestPause)
         return full * Double.random(in: 0.5...1)
+    }
+}
+
+/// What `Retry-After` says (RFC 9110, section 10.2.3).
+enum RetryAfter {
+    /// Seconds from now: the header has a number, or a date.
+    /// - Parameter now: seconds since 1970.
+    static func seconds(_ text: String, now: Int64 = WallClock.now / 1_000_000_000) -> Int? {
+        if let seconds = Int(text) { return max(0, seconds) }
+        // Sun, 06 Nov 1994 08:49:37 GMT
+        let parts = text.split { $0 == " " || $0 == ":" }
+        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        guard parts.count == 8, parts[7] == "GMT", let month = months.firstIndex(of: String(parts[2])) else {
+            return nil
+        }
+        func two(_ part: Substring) -> String { part.count == 1 ? "0\(part)" : String(part) }
+        let stamp = "\(parts[3])-\(two("\(month + 1)"))-\(two(parts[1]))T\(parts[4]):\(parts[5]):\(parts[6])Z"
+        guard let time = WallClock.parse(stamp) else { return nil }
+        return max(0, Int(time / 1_000_000_000 - now))
     }
 }

@@ -43,6 +43,16 @@ enum SystemCommands {
         return "Docker version \(version), build \(build.isEmpty ? "unknown" : build)"
     }
 
+    private static func registries(_ config: JSONValue?) -> String {
+        func list(_ name: String, _ items: [String]) -> String {
+            items.isEmpty ? "" : " \(name):\n" + items.map { "  \($0)\n" }.joined()
+        }
+        let named = (config?["IndexConfigs"]?.pairs ?? []).filter { $0.value["Secure"]?.bool == false }.map(\.key)
+        return list(
+            "Insecure Registries", named + (config?["InsecureRegistryCIDRs"]?.array ?? []).compactMap(\.string))
+            + list("Registry Mirrors", (config?["Mirrors"]?.array ?? []).compactMap(\.string))
+    }
+
     private static func value(_ document: JSONValue?, _ key: String) -> String? {
         switch document?[key] {
         case nil, .null, .string(""): nil
@@ -119,9 +129,13 @@ enum SystemCommands {
         plain(1, "ID", "ID")
         plain(1, "Docker Root Dir", "DockerRootDir")
         plain(1, "Debug Mode", "Debug")
+        plain(1, "HTTP Proxy", "HttpProxy")
+        plain(1, "HTTPS Proxy", "HttpsProxy")
+        plain(1, "No Proxy", "NoProxy")
         plain(1, "Username", "Username")
         plain(1, "Registry", "IndexServerAddress")
         plain(1, "Experimental", "ExperimentalBuild")
+        text += registries(document["RegistryConfig"])
         let warnings = (document["Warnings"]?.array ?? []).compactMap(\.string)
         return text + warnings.map { "\n" + $0 }.joined() + (warnings.isEmpty ? "" : "\n")
     }
