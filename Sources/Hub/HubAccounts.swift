@@ -23,10 +23,15 @@ extension HubRegistry {
     ///   `0-9`, `_`, `-`, or is reserved (`library`), or the password is empty.
     /// - Parameter isOwner: whether it may push everywhere, also to `library/`.
     public func createAccount(_ name: String, password: String, isOwner: Bool = false) throws(DrydockError) {
+        try createAccount(name, password: password, isOwner: isOwner, rounds: PasswordHash.rounds)
+    }
+
+    /// - Parameter rounds: the cost of the hash.
+    func createAccount(_ name: String, password: String, isOwner: Bool, rounds: Int) throws(DrydockError) {
         try Self.checkName(name)
         try Self.checkPassword(password)
         let salt = Self.randomBytes(16)
-        let hash = try PasswordHash.derive(password, salt: salt, rounds: PasswordHash.rounds)
+        let hash = try PasswordHash.derive(password, salt: salt, rounds: rounds)
         try database.write { database in
             let taken = try Row.fetchOne(database, sql: "SELECT 1 FROM account WHERE name = ?", arguments: [name])
             guard taken == nil else {
@@ -35,7 +40,7 @@ extension HubRegistry {
             }
             try database.execute(
                 sql: "INSERT INTO account (name, salt, hash, rounds, created, owner) VALUES (?, ?, ?, ?, ?, ?)",
-                arguments: [name, salt, hash, PasswordHash.rounds, HubDatabase.now, isOwner])
+                arguments: [name, salt, hash, rounds, HubDatabase.now, isOwner])
         }
     }
 
@@ -74,9 +79,14 @@ extension HubRegistry {
     /// Who owns the hub and what is private.
     func policy() throws(DrydockError) -> HubPolicy {
         try database.read { database in
-            HubPolicy(
-                owners: Set(try String.fetchAll(database, sql: "SELECT name FROM account WHERE owner")),
+            var policy = HubPolicy(
                 hidden: Set(try String.fetchAll(database, sql: "SELECT name FROM repository WHERE private")))
+            for row in try Row.fetchAll(database, sql: "SELECT name, salt, owner FROM account") {
+                let salt: Data = row["salt"]
+                policy.salts[row["name"]] = Array(salt)
+                if row["owner"] { policy.owners.insert(row["name"]) }
+            }
+            return policy
         }
     }
 

@@ -26,6 +26,8 @@ struct ServedManifest: Sendable {
 struct HubPolicy: Sendable {
     var owners: Set<String> = []
     var hidden: Set<String> = []
+    /// The salt of each account, which changes with its password.
+    var salts: [String: [UInt8]] = [:]
 }
 
 /// What was read from the database and still holds. Everything is forgotten as soon as any process writes to the

@@ -55,8 +55,8 @@ final class HubGate: Sendable {
     private struct Known {
         var user: String
         var until: ContinuousClock.Instant
-        /// Passwords are looked up again after any change of the database.
-        var moment: UInt64?
+        /// The salt of the password that was right; another one means another password.
+        var salt: [UInt8]
     }
 
     let registry: HubRegistry
@@ -134,8 +134,8 @@ final class HubGate: Sendable {
     func login(basic encoded: String) async throws -> String {
         let fingerprint = SHA256.hash(data: Array(encoded.utf8))
         let now = ContinuousClock.now
-        let moment = registry.cache.moment
-        if let user = known.withLock({ $0[fingerprint] }), user.until > now, let moment, user.moment == moment {
+        let salts = try await policy().salts
+        if let user = known.withLock({ $0[fingerprint] }), user.until > now, salts[user.user] == user.salt {
             return user.user
         }
         let wrong = HubRefusal(.unauthorized, "UNAUTHORIZED", "incorrect username or password")
@@ -157,7 +157,7 @@ final class HubGate: Sendable {
         throttle.succeeded(name)
         known.withLock { known in
             if known.count > 1000 { known = [:] }
-            known[fingerprint] = Known(user: name, until: now + .seconds(60), moment: moment)
+            known[fingerprint] = Known(user: name, until: now + .seconds(300), salt: salts[name] ?? [])
         }
         return name
     }
