@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -71,6 +73,44 @@ int cl_file_rename_exclusive(int from_directory, const char *from, int to_direct
 
 int cl_file_rename_exchange(int from_directory, const char *from, int to_directory, const char *to) {
     return result(renameat2(from_directory, from, to_directory, to, RENAME_EXCHANGE));
+}
+
+static int copy_range(int from, int to, off_t offset, off_t end) {
+    static const size_t most = 1 << 30;
+    off_t target = offset;
+    while (offset < end) {
+        off_t wanted = end - offset;
+        ssize_t count = copy_file_range(from, &offset, to, &target, wanted > (off_t)most ? most : (size_t)wanted, 0);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)) {
+            char block[65536];
+            count = pread(from, block, wanted > (off_t)sizeof block ? sizeof block : (size_t)wanted, offset);
+            if (count > 0 && (count = pwrite(to, block, (size_t)count, target)) > 0) {
+                offset += count;
+                target += count;
+            }
+        }
+        if (count < 0) return -errno;
+        if (count == 0) return 0;
+    }
+    return 0;
+}
+
+int cl_file_clone(int from, int to) {
+    struct stat status;
+    if (ioctl(to, FICLONE, from) == 0) return 0;
+    if (fstat(from, &status) < 0) return -errno;
+    off_t offset = 0;
+    while (offset < status.st_size) {
+        off_t data = lseek(from, offset, SEEK_DATA);
+        if (data < 0 && errno == ENXIO) break;
+        off_t hole = data < 0 ? status.st_size : lseek(from, data, SEEK_HOLE);
+        if (data < 0) data = offset;
+        int failure = copy_range(from, to, data, hole < 0 ? status.st_size : hole);
+        if (failure) return failure;
+        offset = hole < 0 ? status.st_size : hole;
+    }
+    return result(ftruncate(to, status.st_size));
 }
 
 int cl_file_sync_filesystem(int fd) { return result(syncfs(fd)); }

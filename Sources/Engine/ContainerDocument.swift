@@ -1,4 +1,5 @@
 import Diagnostics
+import ImageStore
 import OCI
 
 /// The document of a container as the store keeps it: what `docker container inspect` prints, without what changes
@@ -12,10 +13,22 @@ struct ContainerDocument: Sendable {
     struct Places: Sendable {
         var directory: String
         var log: String
+        var driver: String
         var lowers: [String]
         var upper: String
         var work: String
+
+        var graphData: JSONValue {
+            if driver == StorageDriver.vfs.rawValue { return ["dir": .string(upper)] }
+            return [
+                "LowerDir": .string(lowers.joined(separator: ":")), "MergedDir": .string(directory + "/merged"),
+                "UpperDir": .string(upper), "WorkDir": .string(work),
+            ]
+        }
     }
+
+    /// How the container gets its root.
+    var driver: StorageDriver { json["Driver"]?.string.flatMap { StorageDriver(name: $0) } ?? .overlay }
 
     /// Makes the document of a new container.
     init(
@@ -44,17 +57,10 @@ struct ContainerDocument: Sendable {
             "ResolvConfPath": .string(places.directory + "/resolv.conf"),
             "HostnamePath": .string(places.directory + "/hostname"),
             "HostsPath": .string(places.directory + "/hosts"), "LogPath": .string(places.log),
-            "Name": .string("/" + name), "RestartCount": 0, "Driver": "overlay2", "Platform": "linux",
+            "Name": .string("/" + name), "RestartCount": 0, "Driver": .string(places.driver), "Platform": "linux",
             "MountLabel": "", "ProcessLabel": "", "AppArmorProfile": "", "ExecIDs": nil,
             "HostConfig": Self.hostConfig(request, mounts: mounts),
-            "GraphDriver": [
-                "Data": [
-                    "LowerDir": .string(places.lowers.joined(separator: ":")),
-                    "MergedDir": .string(places.directory + "/merged"),
-                    "UpperDir": .string(places.upper), "WorkDir": .string(places.work),
-                ],
-                "Name": "overlay2",
-            ],
+            "GraphDriver": ["Data": places.graphData, "Name": .string(places.driver)],
             "Mounts": .array(mounts.map(\.json)),
             "Config": Self.config(config, id: id, request: request),
             "NetworkSettings": Self.networkSettings(request),

@@ -41,13 +41,19 @@ extension Engine {
         let mounts = try resolveMounts(request, image: config.config)
         var full = request
         if request.publishAll { full.ports += Self.exposed(config.config, besides: request.ports) }
+        let driver = try storageDriver().driver
+        let lowers = try store.layerMounts(for: image.id)
         let places = ContainerDocument.Places(
             directory: directory.string, log: runtime.logPath(id).string,
-            lowers: try store.layerMounts(for: image.id).map(\.string), upper: upper(id).string,
+            driver: driver.rawValue, lowers: lowers.map(\.string), upper: upper(id).string,
             work: self.work(id).string)
         let created = Timestamp.now
-        try Files.makeDirectories(upper(id))
-        try Files.makeDirectories(self.work(id))
+        do {
+            try prepareRoot(id, driver, lowers: lowers)
+        } catch {
+            try? runtime.remove(id)
+            throw error.exiting(125)
+        }
         for attempt in 0... {
             let name = request.name ?? ContainerNames.random(attempt: attempt)
             let document = ContainerDocument(

@@ -90,6 +90,7 @@ extension Engine {
         }
         for id in unfinished where !isRunning(id) { try? runtime.remove(id) }
         CrashPoint.reach()
+        if document.driver == .fuse { releaseRoot(record.id) }
         try runtime.remove(record.id)
         guard volumes else { return }
         for mount in document.mounts where mount.isVolume && !mount.isNamed {

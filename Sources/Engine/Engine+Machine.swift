@@ -50,6 +50,7 @@ extension Engine {
     public func info() throws(DrydockError) -> JSONValue {
         let machine = Machine()
         let registries = try registryConfiguration()
+        let storage = try storageDriver()
         var running: Int64 = 0
         let containers = try store.containers()
         for record in containers where isRunning(record.id) { running += 1 }
@@ -58,9 +59,10 @@ extension Engine {
             "ID": .string(Digest.sha256(home.path.string.utf8).short),
             "Containers": .int(Int64(containers.count)), "ContainersRunning": .int(running), "ContainersPaused": 0,
             "ContainersStopped": .int(Int64(containers.count) - running), "Images": .int(Int64(images.count)),
-            "Driver": "overlay2",
+            "Driver": .string(storage.driver.rawValue),
             "DriverStatus": [
                 ["Supports d_type", "true"], ["userxattr", .string(machine.isRoot ? "false" : "true")],
+                ["Why", .string(storage.reason)],
             ],
             "Plugins": [
                 "Volume": ["local"], "Network": ["bridge", "host", "null"], "Authorization": nil,

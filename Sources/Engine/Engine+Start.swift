@@ -47,6 +47,7 @@ extension Engine {
     private func finish(_ session: ContainerSession, _ document: ContainerDocument) throws(DrydockError) -> Int32? {
         switch try session.run() {
         case .exited(let code):
+            if document.driver == .fuse { releaseRoot(document.id) }
             if document.autoRemove {
                 do {
                     try removeContainer(document.id, force: true, volumes: true)
@@ -82,7 +83,7 @@ extension Engine {
         let hostNetwork = document.networkMode == "host"
         var spec = ContainerSpec(
             id: id, hostname: document.hostname,
-            root: .overlay(lower: lowers, upper: upper(id), work: work(id)), arguments: document.argv,
+            root: try root(id, lowers: lowers, driver: document.driver), arguments: document.argv,
             environment: Self.environment(config.env, document, home: found.home))
         spec.user = found.user
         spec.workingDirectory = config.workingDir.isEmpty ? "/" : config.workingDir

@@ -41,6 +41,7 @@ public enum ChangeDetector {
     ///
     /// As Docker has it: what is in `upper` and in the image is changed, what is only in `upper` is added, a whiteout is
     /// a deletion; directories above a change are changed; of a directory that was deleted only the directory is named.
+    /// A flat tree (see `FlatTree`) is compared with the image instead, file by file.
     /// - Parameters:
     ///   - upper: the overlay upper directory.
     ///   - lower: the image's layers.
@@ -52,6 +53,7 @@ public enum ChangeDetector {
         let roots = try LayerDirectories.roots([upper])
         defer { withExtendedLifetime(roots) {} }
         guard let root = roots.members.first else { return [] }
+        walk.isFlat = root.overlay.isOpaque
         try walk.walk(root.fd, root.overlay, ArchivePath(names: []), try LayerDirectories.roots(lower.layers))
         return walk.changes
     }
@@ -60,6 +62,8 @@ public enum ChangeDetector {
 private struct ChangeWalk {
     let leavingOut: Set<ArchivePath>
     var changes: [Change] = []
+    /// The upper directory has everything that the image has, so that what is missing is deleted.
+    var isFlat = false
 
     init(leavingOut: Set<ArchivePath>) { self.leavingOut = leavingOut }
 
@@ -67,7 +71,10 @@ private struct ChangeWalk {
         _ upper: Int32, _ overlay: OverlayDirectory, _ path: ArchivePath, _ lower: LayerDirectories?
     ) throws(DrydockError) {
         var names = try attempt("read directory", path) { () throws(Errno) in try sortedNames(upper) }
-        if overlay.isOpaque, let lower {
+        // fuse-overlayfs marks opaque directories as archives do, by a file in them.
+        let isMarked = names.contains(WhiteoutName.opaque)
+        if isMarked { names.removeAll { $0 == WhiteoutName.opaque } }
+        if overlay.isOpaque || isFlat || isMarked, let lower {
             let hidden = try attempt("read directory", path) { () throws(Errno) in try lower.names() }
             names = Set(names).union(hidden).sorted(by: ArchivePath.isBefore)
         }
@@ -85,6 +92,15 @@ private struct ChangeWalk {
             }
             guard status.isDirectory else {
                 if !isThere, isStub(child, status) { continue }
+                if isFlat, case .other(_, let old, let parent) = below,
+                    try attempt(
+                        "look up", child,
+                        { () throws(Errno) in
+                            try FlatTree.isSame(upper, name, status, as: parent, old)
+                        })
+                {
+                    continue
+                }
                 changes.append(Change(isThere ? .changed : .added, child.filePath))
                 continue
             }

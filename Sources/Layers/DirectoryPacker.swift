@@ -41,7 +41,7 @@ struct DirectoryPacker {
         let (names, overlay) = try attempt("read directory", path) { () throws(Errno) in
             (try sortedNames(fd), try OverlayDirectory(fd))
         }
-        if overlay.isOpaque, !path.names.isEmpty {
+        if overlay.isOpaque || names.contains(WhiteoutName.opaque), !path.names.isEmpty {
             try writer.write(.whiteout(in: path.names[...], WhiteoutName.opaque), [])
         }
         for name in names {

@@ -24,13 +24,15 @@ final class LayerDirectories {
 
     deinit { for member in members { FileAt.close(member.fd) } }
 
-    /// Opens the roots of layers.
+    /// Opens the roots of layers; those below an opaque one are hidden.
     static func roots(_ layers: [FilePath]) throws(DrydockError) -> LayerDirectories {
         var members: [Member] = []
         for (number, layer) in layers.enumerated() {
             do throws(Errno) {
                 let fd = try FileAt.open(FileAt.workingDirectory, layer.string, O_RDONLY | O_DIRECTORY)
-                members.append(Member(layer: number, fd: fd, overlay: try OverlayDirectory(fd)))
+                let overlay = try OverlayDirectory(fd)
+                members.append(Member(layer: number, fd: fd, overlay: overlay))
+                if overlay.isOpaque { break }
             } catch {
                 for member in members { FileAt.close(member.fd) }
                 throw systemFailure(error, "open layer", text: layer.string)

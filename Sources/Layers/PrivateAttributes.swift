@@ -12,7 +12,9 @@ enum PrivateAttributes {
     /// On a directory: the owner of a link in it, by the link's name after this prefix.
     static let childOwner = "user.drydock.child."
 
-    private static let prefixes = ["trusted.overlay.", "user.overlay.", "user.drydock."]
+    private static let prefixes = [
+        "trusted.overlay.", "user.overlay.", "user.drydock.", "user.fuseoverlayfs.", "trusted.fuseoverlayfs.",
+    ]
 
     static func isPrivate(_ name: String) -> Bool { prefixes.contains { name.hasPrefix($0) } }
 

@@ -152,22 +152,8 @@ struct TreeWriter: ~Copyable {
             defer { FileAt.close(from) }
             let to = try FileAt.open(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, mode: 0o600)
             defer { FileAt.close(to) }
-            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
-            defer { buffer.deallocate() }
-            while case let count = try FileAt.read(from, buffer), count > 0 {
-                try FileAt.writeAll(to, UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            }
-            if (try? FileAt.setOwner(to, uid: status.uid, gid: status.gid)) == nil, geteuid() == 0 {
-                throw Errno.notPermitted
-            }
-            try FileAt.setMode(to, status.permissions)
-            for attribute in try ExtendedAttributes.names(from)
-            where !attribute.contains(".overlay.") && !attribute.hasPrefix("security.selinux") {
-                if let value = try ExtendedAttributes.get(from, attribute) {
-                    try? ExtendedAttributes.set(to, attribute, value)
-                }
-            }
-            try FileAt.setTime(to, seconds: status.mtimeSeconds, nanoseconds: status.mtimeNanoseconds)
+            try FileAt.clone(from, to: to)
+            try copyMetadata(from, to: to, status)
         }
     }
 

@@ -225,6 +225,10 @@ public enum FileAt {
     /// Makes a file exactly `size` bytes long.
     public static func truncate(_ fd: Int32, to size: Int64) throws(Errno) { try checkLibc(ftruncate(fd, off_t(size))) }
 
+    /// Makes an empty file's content that of another: by sharing blocks where the file system can do that, else by
+    /// copying what is not a hole.
+    public static func clone(_ fd: Int32, to copy: Int32) throws(Errno) { _ = try check(cl_file_clone(fd, copy)) }
+
     /// Waits until the content of a file, or the names in a directory, are on the disk.
     public static func sync(_ fd: Int32) throws(Errno) { try checkLibc(fsync(fd)) }
 

@@ -97,8 +97,9 @@ extension Capability {
             "overlay", Text("overlay file system", "système de fichiers overlay"), present: known || (root && loadable),
             detail: root ? "" : "userxattr",
             effect: Text(
-                "a container cannot lay its own layer over those of its image: none can be started",
-                "un conteneur ne peut pas poser sa couche sur celles de son image : aucun ne peut démarrer"),
+                "containers use fuse-overlayfs or, without it, a copy of their whole image (vfs): slower and larger",
+                "les conteneurs utilisent fuse-overlayfs ou, à défaut, une copie de toute leur image (vfs) : plus lent et plus gros"
+            ),
             remedy: Text("as root: modprobe overlay", "en tant que root : modprobe overlay"))
     }
 

@@ -30,6 +30,9 @@ int cl_file_times_fd(int fd, int64_t seconds, uint32_t nanoseconds);
 int cl_file_mknod(int directory, const char *path, uint32_t mode, uint32_t major, uint32_t minor);
 int cl_file_rename_exclusive(int from_directory, const char *from, int to_directory, const char *to);
 int cl_file_rename_exchange(int from_directory, const char *from, int to_directory, const char *to);
+/* Makes an empty file the same as another: by sharing blocks where the file system can, else by copying what is not a
+ * hole. */
+int cl_file_clone(int from, int to);
 int cl_file_sync_filesystem(int fd);
 int64_t cl_file_next_data(int fd, int64_t offset);
 int64_t cl_file_next_hole(int fd, int64_t offset);

@@ -1,0 +1,89 @@
+import Diagnostics
+import Glibc
+import ImageStore
+import Layers
+import Linux
+import Runtime
+import SystemPackage
+
+/// How containers get their roots: see `StorageDriver`.
+extension Engine {
+    /// The driver for new containers, and why.
+    func storageDriver() throws(DrydockError) -> StorageDriver.Choice {
+        try StorageDriver.choose(for: home.store)
+    }
+
+    /// Makes the container's own directory, and for `vfs` the copy of its image.
+    func prepareRoot(_ id: String, _ driver: StorageDriver, lowers: [FilePath]) throws(DrydockError) {
+        try Files.makeDirectories(upper(id))
+        if driver == .vfs {
+            try FlatTree.copy(lowers, to: upper(id))
+        } else {
+            try Files.makeDirectories(work(id))
+        }
+    }
+
+    /// The root that the runtime gives to the container. With `fuse-overlayfs` it is mounted now.
+    func root(_ id: String, lowers: [FilePath], driver: StorageDriver) throws(DrydockError) -> RootFileSystem {
+        switch driver {
+        case .overlay: return .overlay(lower: lowers, upper: upper(id), work: work(id))
+        case .vfs: return .directory(upper(id))
+        case .fuse: return .directory(try FuseOverlay(runtime.directory(id)).mount(lowers, upper(id), work(id)))
+        }
+    }
+
+    /// Ends what serves a container's root, after it has ended.
+    func releaseRoot(_ id: String) { FuseOverlay(runtime.directory(id)).unmount() }
+}
+
+/// The process that serves a container's root through FUSE. It runs as long as the container, and is ended when that is
+/// started again or removed, or when the command that waited for it ends.
+private struct FuseOverlay {
+    let directory: FilePath
+
+    init(_ directory: FilePath) { self.directory = directory }
+
+    private var merged: FilePath { directory.appending("merged") }
+    private var record: FilePath { directory.appending("fuse-overlayfs.pid") }
+
+    /// Mounts, and waits until it is there.
+    func mount(_ lowers: [FilePath], _ upper: FilePath, _ work: FilePath) throws(DrydockError) -> FilePath {
+        unmount()
+        try Files.makeDirectories(merged)
+        try Files.makeDirectories(work, mode: 0o700)
+        let before = try? FileAt.status(FileAt.workingDirectory, merged.string).device
+        let options = "lowerdir=\(lowers.map(\.string).joined(separator: ":")),upperdir=\(upper),workdir=\(work)"
+        let child = try ChildProcess.spawn(
+            "fuse-overlayfs", ["fuse-overlayfs", "-f", "-o", options, merged.string], detached: true, directory: "/")
+        let file = try OwnedDescriptor.open(
+            record, .writeOnly, options: [.create, .truncate], permissions: [.ownerReadWrite])
+        try Files.write(Array("\(child.pid) \(ProcessHandle.startTime(child.pid) ?? 0)".utf8), to: file.number)
+        let deadline = WallClock.now + 20_000_000_000
+        while true {
+            let device = try? FileAt.status(FileAt.workingDirectory, merged.string).device
+            if let device, device != before { return merged }
+            guard WallClock.now < deadline, isServing != nil else {
+                throw DrydockError(
+                    .unsupported, "fuse-overlayfs could not mount the container's root",
+                    remedy: "Choose another driver: \(StorageDriver.variable)=vfs", exitStatus: 125)
+            }
+            usleep(2000)
+        }
+    }
+
+    /// The process where it is still the one that was started.
+    private var isServing: Int32? {
+        let words = (Files.line(record) ?? "").split(separator: " ")
+        guard words.count == 2, let pid = Int32(words[0]), let time = UInt64(words[1]),
+            ProcessHandle.startTime(pid) == time
+        else { return nil }
+        return pid
+    }
+
+    func unmount() {
+        guard Files.exists(record) else { return }
+        umount2(merged.string, Int32(MNT_DETACH))
+        if let pid = isServing { kill(pid, SIGTERM) }
+        unlink(record.string)
+    }
+}
