@@ -79,7 +79,7 @@ extension Engine {
         }
         var failure: DrydockError?
         do throws(DrydockError) {
-            try await client.download(address) { bytes async throws(DrydockError) in try await feeder.send(bytes) }
+            try await client().download(address) { bytes async throws(DrydockError) in try await feeder.send(bytes) }
             feeder.close()
         } catch {
             failure = error

@@ -17,13 +17,10 @@ extension RegistryClient {
                 throw DrydockError(.invalidArgument, "invalid address \"\(url)\"")
             }
             let response: HTTPClientResponse
-            do {
-                var request = HTTPClientRequest(url: url)
-                request.headers.add(name: "user-agent", value: settings.userAgent)
-                response = try await transport.http.execute(request, deadline: .now() + .hours(24))
-            } catch {
-                throw ConnectionFailure.error(error, method: "GET", url: url)
-            }
+            var request = HTTPClientRequest(url: url)
+            request.headers.add(name: "user-agent", value: settings.userAgent)
+            response = try await transport.connections.execute(
+                request, verifies: true, deadline: .now() + .hours(24))
             if (300...399).contains(response.status.code), let next = response.headers["location"].first {
                 url = Self.resolved(next, from: url)
                 continue
