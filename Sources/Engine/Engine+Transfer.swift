@@ -1,6 +1,6 @@
 public import Diagnostics
 import ImageStore
-public import OCI
+import OCI
 import RegistryClient
 import SystemPackage
 
@@ -26,7 +26,9 @@ extension Engine {
             TraceFact("tag", .text(reference.tag ?? reference.digest?.description ?? "")))
         do {
             let result = try await transfer(reference, platform, span)
-            span.end(TraceFact("image", .digest(result.image.description)))
+            span.end(
+                TraceFact("image", .digest(result.image.description)),
+                TraceFact("digest", .digest(result.digest.description)))
             return result
         } catch {
             span.fail(error)
@@ -78,7 +80,18 @@ extension Engine {
         }
         return PullResult(
             reference: reference, image: image.id, digest: resolved.digest, isNew: before?.id != image.id,
-            courseImage: config.config.labels[Self.courseImageLabel].map { "This is a course image, \($0)." })
+            courseImage: config.config.labels[Self.courseImageLabel].map { "This is a course image, \($0)." },
+            warning: Self.mismatch(config, platform, reference))
+    }
+
+    /// Docker's warning where an image has one platform only, and that is another than the one asked for.
+    private static func mismatch(
+        _ config: ImageConfig, _ wanted: Platform?, _ reference: Reference
+    ) -> String? {
+        let own = config.platform
+        guard let wanted, !wanted.compatible.contains(where: { own.matches($0) }) else { return nil }
+        return "image with reference \(reference.familiar) was found but does not match the specified platform: "
+            + "wanted \(wanted), actual: \(own)"
     }
 
     /// The label that says what a course image stands for.
@@ -177,6 +190,14 @@ extension Engine {
     /// Wrong bytes show themselves in many ways (they cannot be decompressed, they make no archive, the digest is
     /// another); to the user they are one thing, in Docker's words.
     private static func verificationFailure(_ error: DrydockError, _ layer: Descriptor) -> DrydockError {
+        if error.code == .exhausted, !error.message.hasPrefix("failed to register layer: ") {
+            var copy = error
+            copy.message = "failed to register layer: \(error.message)"
+            copy.remedy =
+                "Nothing of it was kept. Free some space ('docker image prune', 'docker container prune'), "
+                + "then pull again."
+            return copy
+        }
         guard error.code == .corrupt else { return error }
         return DrydockError(
             .corrupt, "filesystem layer verification failed for digest \(layer.digest)",
@@ -199,194 +220,5 @@ extension Engine {
             if count == 0 { return }
             try ingest.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
         }
-    }
-
-    // MARK: Push
-
-    /// See `EngineOperations`.
-    public func push(
-        _ reference: Reference, allTags: Bool, _ span: Span
-    ) async throws(DrydockError) -> [PushResult] {
-        var references = [reference.withDefaultTag]
-        if allTags {
-            references = try store.images().flatMap(\.tags).filter { $0.name == reference.name }
-                .sorted { ($0.tag ?? "") < ($1.tag ?? "") }
-        }
-        var pairs: [(Reference, ImageRecord)] = []
-        for reference in references {
-            if let image = try store.image(for: reference) { pairs.append((reference, image)) }
-        }
-        guard !pairs.isEmpty, pairs.count == references.count else {
-            let tag = allTags ? "" : " with tag: \(references[0].tag ?? "")"
-            throw DrydockError(
-                .notFound,
-                "An image does not exist locally \(allTags ? "with the name" : "with the tag"): "
-                    + reference.familiarName, reason: "there is no \(reference.familiarName)\(tag) here",
-                remedy: "Give an image this name first: docker image tag IMAGE \(references.first?.familiar ?? "")")
-        }
-        var results: [PushResult] = []
-        for (reference, image) in pairs { results.append(try await pushOne(reference, image, span)) }
-        return results
-    }
-
-    private func pushOne(
-        _ reference: Reference, _ image: ImageRecord, _ outer: Span
-    ) async throws(DrydockError) -> PushResult {
-        let span = outer.begin(
-            TransferEvents.push, TraceFact("reference", .text(reference.familiar)),
-            TraceFact("repository", .text(reference.name)), TraceFact("tag", .text(reference.tag ?? "")))
-        do {
-            let upload = try makeUpload(reference, image, span)
-            let descriptor = try await client().push(upload, span: span)
-            try store.record(
-                manifest: upload.manifest.bytes, mediaType: upload.manifest.mediaType,
-                reference: reference.pinned(to: descriptor.digest), for: image.id)
-            span.end(TraceFact("digest", .digest(descriptor.digest.description)))
-            return PushResult(reference: reference, digest: descriptor.digest, size: descriptor.size)
-        } catch {
-            span.fail(error)
-            throw error
-        }
-    }
-
-    private func makeUpload(
-        _ reference: Reference, _ image: ImageRecord, _ span: Span
-    ) throws(DrydockError) -> PushImage {
-        let layers = try store.layers(of: image.id)
-        let configBytes = try store.configBytes(of: image.id)
-        let sources = try repositories(of: reference.registry, besides: reference.repository)
-        var descriptors: [Descriptor] = []
-        var blobs: [PushBlob] = []
-        for layer in layers {
-            let descriptor = try blob(of: layer, span)
-            descriptors.append(descriptor)
-            blobs.append(
-                PushBlob(
-                    descriptor: descriptor, content: .file(store.blobs.path(descriptor.digest)),
-                    displayID: layer.diffID.short, mountFrom: sources[layer.diffID] ?? []))
-        }
-        let raw: RawManifest
-        if let kept = try store.manifest(of: image.id) {
-            raw = RawManifest(mediaType: kept.mediaType, bytes: kept.bytes)
-        } else {
-            raw = Self.manifest(config: configBytes, layers: descriptors)
-        }
-        let config = try Manifest(try JSONValue(parsing: raw.bytes)).config
-        return PushImage(
-            reference: reference, layers: blobs, config: PushBlob(descriptor: config, content: .bytes(configBytes)),
-            manifest: raw)
-    }
-
-    /// The compressed layer. One that was made here is compressed at its first push, which takes a while: the display
-    /// shows it as being prepared.
-    private func blob(of layer: LayerRecord, _ span: Span) throws(DrydockError) -> Descriptor {
-        if let known = try store.blob(of: layer.diffID) { return known }
-        let work = span.begin(
-            TransferEvents.pushLayer, TraceFact("id", .text(layer.diffID.short)),
-            TraceFact("size", .bytes(layer.size)), TraceFact("digest", .digest(layer.diffID.description)))
-        do {
-            let descriptor = try store.makeBlob(of: layer, trace: work)
-            work.end()
-            return descriptor
-        } catch {
-            work.fail(error)
-            throw error
-        }
-    }
-
-    /// The manifest of an image that was made here: Docker's types where all layers are gzip, OCI's otherwise.
-    static func manifest(config: [UInt8], layers: [Descriptor]) -> RawManifest {
-        let gzip: Set<MediaType> = [.ociLayerGzip, .dockerLayerGzip]
-        let isDocker = layers.allSatisfy { gzip.contains($0.mediaType) }
-        let type: MediaType = isDocker ? .dockerManifest : .ociManifest
-        let manifest = Manifest(
-            mediaType: type,
-            config: Descriptor(
-                mediaType: isDocker ? .dockerConfig : .ociConfig, digest: .sha256(config), size: Int64(config.count)),
-            layers: layers.map { layer in
-                var copy = layer
-                if isDocker { copy.mediaType = .dockerLayerGzip }
-                return copy
-            })
-        return RawManifest(mediaType: type, bytes: Array(manifest.json.pretty(indent: 3).utf8))
-    }
-
-    /// For each layer, the repositories of a registry that are known to have it: where a push can mount it from.
-    private func repositories(
-        of registry: String, besides repository: String
-    ) throws(DrydockError) -> [Digest: [String]] {
-        var sources: [Digest: [String]] = [:]
-        for image in try store.images(intermediate: true) {
-            for name in image.digests where name.registry == registry && name.repository != repository {
-                for layer in try store.layers(of: image.id)
-                where !(sources[layer.diffID] ?? []).contains(name.repository) {
-                    sources[layer.diffID, default: []].append(name.repository)
-                }
-            }
-        }
-        return sources
-    }
-
-    // MARK: Accounts and search
-
-    /// See `EngineOperations`.
-    public func login(server: String?, username: String, password: String) async throws(DrydockError) {
-        _ = try await client().login(
-            Credentials(username: username, password: password), to: server ?? Reference.defaultRegistry)
-    }
-
-    /// See `EngineOperations`.
-    public func loggedIn(server: String?) throws(DrydockError) -> String? {
-        try credentials.credentials(for: server ?? Reference.defaultRegistry)?.username
-    }
-
-    /// See `EngineOperations`.
-    public func logout(server: String?) async throws(DrydockError) -> Bool {
-        try await client().logout(from: server ?? Reference.defaultRegistry)
-    }
-
-    /// See `EngineOperations`.
-    public func search(
-        _ term: String, limit: Int, matching filters: Filters
-    ) async throws(DrydockError) -> [SearchResult] {
-        for name in filters.keys where !["is-official", "stars", "is-automated"].contains(name) {
-            throw .invalidFilter(name)
-        }
-        let stars = filters["stars"]?.compactMap { Int($0) }.max() ?? 0
-        let official = filters["is-official"]?.first
-        return try await client().search(term, limit: limit).filter { result in
-            result.stars >= stars && (official == nil || (official == "true" || official == "1") == result.official)
-        }.map {
-            SearchResult(name: $0.name, description: $0.description, stars: $0.stars, isOfficial: $0.official)
-        }
-    }
-
-    /// See `EngineOperations`.
-    public func registryManifest(_ reference: Reference) async throws(DrydockError) -> RegistryManifest? {
-        let reference = reference.withDefaultTag
-        let client = try self.client()
-        let found = await withTaskGroup(of: Result<RegistryManifest?, DrydockError>?.self) { group in
-            group.addTask {
-                do throws(DrydockError) {
-                    let resolved = try await client.resolve(reference)
-                    return .success(
-                        RegistryManifest(
-                            digest: resolved.digest, image: resolved.manifest.config.digest,
-                            layers: resolved.manifest.layers))
-                } catch {
-                    return error.code == .notFound || error.code == .denied ? .success(nil) : .failure(error)
-                }
-            }
-            group.addTask {
-                try? await Task.sleep(for: .seconds(1))
-                return nil
-            }
-            defer { group.cancelAll() }
-            return await group.next() ?? nil
-        }
-        guard let found else {
-            throw DrydockError(.unavailable, "the registry \(reference.registry) did not answer within a second")
-        }
-        return try found.get()
     }
 }

@@ -58,20 +58,32 @@ public final class Engine: EngineOperations {
 
     /// The registry client, made at the first use.
     /// - Throws: `.invalidArgument` for a `daemon.json` that Docker's daemon would refuse.
-    func client() throws(DrydockError) -> RegistryClient {
-        try connection.withLock { client throws(DrydockError) in
+    func client() throws(DrydockError) -> RegistryClient { try client(trusting: nil) }
+
+    /// The same, for one request for which a registry's certificate need not be right.
+    func client(trusting registry: String?) throws(DrydockError) -> RegistryClient {
+        if let registry {
+            var settings = try registrySettings()
+            settings.configuration.insecureRegistries.append(registry)
+            return RegistryClient(settings)
+        }
+        return try connection.withLock { client throws(DrydockError) in
             if let client { return client }
-            let hub = configuration.hub
-            var settings = RegistrySettings(
-                credentials: credentials,
-                dockerHub: { () async throws(DrydockError) in try hub.ensureRunning() })
-            settings.configuration = try registryConfiguration()
-            settings.retry.attempts = settings.configuration.downloadAttempts
-            settings.certificateDirectories.insert(dockerFolder.appending("certs.d"), at: 0)
-            let made = RegistryClient(settings)
+            let made = RegistryClient(try registrySettings())
             client = made
             return made
         }
+    }
+
+    private func registrySettings() throws(DrydockError) -> RegistrySettings {
+        let hub = configuration.hub
+        var settings = RegistrySettings(
+            credentials: credentials,
+            dockerHub: { () async throws(DrydockError) in try hub.ensureRunning() })
+        settings.configuration = try registryConfiguration()
+        settings.retry.attempts = settings.configuration.downloadAttempts
+        settings.certificateDirectories.insert(dockerFolder.appending("certs.d"), at: 0)
+        return settings
     }
 
     /// Where `daemon.json` and `certs.d` are.

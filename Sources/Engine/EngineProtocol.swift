@@ -26,6 +26,11 @@ public protocol EngineOperations: LifeCycleOperations, ImageArchives {
     func pull(_ request: PullRequest, _ span: Span) async throws(DrydockError) -> [PullResult]
     /// Pushes one tag, or all of a repository.
     func push(_ reference: Reference, allTags: Bool, _ span: Span) async throws(DrydockError) -> [PushResult]
+    /// The document that a registry has under a name, and those of an index's images (`docker manifest inspect`).
+    /// - Parameter insecure: whether plain HTTP, or a wrong certificate, will do.
+    func remoteManifest(
+        _ reference: Reference, insecure: Bool, _ span: Span
+    ) async throws(DrydockError) -> RemoteManifest
     /// Searches the registry.
     func search(_ term: String, limit: Int, matching filters: Filters) async throws(DrydockError) -> [SearchResult]
 
@@ -96,6 +101,13 @@ public protocol EngineOperations: LifeCycleOperations, ImageArchives {
 extension EngineOperations {
     /// Nothing is kept where an engine does not say otherwise.
     public func removedContainers() throws(DrydockError) -> [JSONValue] { [] }
+
+    /// No registry is asked where an engine does not say otherwise.
+    public func remoteManifest(
+        _ reference: Reference, insecure: Bool, _ span: Span
+    ) async throws(DrydockError) -> RemoteManifest {
+        throw DrydockError(.unsupported, "no such manifest: \(reference)", reason: "this engine asks no registry")
+    }
 }
 
 /// A version of a path in one layer.

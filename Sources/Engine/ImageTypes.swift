@@ -112,14 +112,40 @@ public struct PullResult: Sendable, Hashable {
     public var isNew: Bool
     /// What a course image stands for, where it is one.
     public var courseImage: String?
+    /// What Docker warns of: an image for another platform than the one asked for.
+    public var warning: String?
 
     /// Makes a result.
-    public init(reference: Reference, image: Digest, digest: Digest, isNew: Bool, courseImage: String? = nil) {
+    public init(
+        reference: Reference, image: Digest, digest: Digest, isNew: Bool, courseImage: String? = nil,
+        warning: String? = nil
+    ) {
+        self.warning = warning
         self.reference = reference
         self.image = image
         self.digest = digest
         self.isNew = isNew
         self.courseImage = courseImage
+    }
+}
+
+/// A manifest or an index, as a registry has it.
+public struct RemoteManifest: Sendable, Hashable {
+    /// The name that it was asked for by; an image of an index is named by its digest.
+    public var reference: Reference
+    /// Type, digest, size and platform.
+    public var descriptor: Descriptor
+    /// The document, byte for byte.
+    public var bytes: [UInt8]
+    /// The images of an index, in its order; nil for a manifest.
+    public var images: [RemoteManifest]?
+
+    /// Makes a value.
+    public init(reference: Reference, descriptor: Descriptor, bytes: [UInt8], images: [RemoteManifest]? = nil) {
+        self.reference = reference
+        self.descriptor = descriptor
+        self.bytes = bytes
+        self.images = images
     }
 }
 

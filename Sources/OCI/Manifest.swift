@@ -10,14 +10,17 @@ public struct Descriptor: Hashable, Sendable {
     public var size: Int64
     /// The platform, in the entries of an index.
     public var platform: Platform?
+    /// Where the content can be had from besides the registry: for layers that may not be given away.
+    public var urls: [String]
     /// Free annotations.
     public var annotations: [String: String]
 
     /// Makes a descriptor.
     public init(
-        mediaType: MediaType, digest: Digest, size: Int64, platform: Platform? = nil,
+        mediaType: MediaType, digest: Digest, size: Int64, platform: Platform? = nil, urls: [String] = [],
         annotations: [String: String] = [:]
     ) {
+        self.urls = urls
         self.mediaType = mediaType
         self.digest = digest
         self.size = size
@@ -33,7 +36,8 @@ public struct Descriptor: Hashable, Sendable {
         }
         self.init(
             mediaType: MediaType(rawValue: json["mediaType"]?.string ?? ""), digest: try Digest(text), size: size,
-            platform: json["platform"].map(Platform.init), annotations: stringMap(json["annotations"]))
+            platform: json["platform"].map(Platform.init), urls: stringList(json["urls"]) ?? [],
+            annotations: stringMap(json["annotations"]))
     }
 
     /// The descriptor as JSON.
@@ -41,6 +45,7 @@ public struct Descriptor: Hashable, Sendable {
         var pairs: [(key: String, value: JSONValue)] = [
             ("mediaType", .string(mediaType.rawValue)), ("digest", .string(digest.description)), ("size", .int(size)),
         ]
+        if !urls.isEmpty { pairs.append(("urls", .array(urls.map(JSONValue.string)))) }
         if let platform { pairs.append(("platform", platform.json)) }
         if !annotations.isEmpty { pairs.append(("annotations", sortedObject(annotations))) }
         return .object(pairs)
@@ -147,9 +152,13 @@ public struct Index: Hashable, Sendable {
         return .object(pairs)
     }
 
-    /// The manifest for a platform, or nil. Attestations (`unknown/unknown`) never match.
+    /// The manifest that fits a platform best (`Platform.compatible`), or nil. Attestations (`unknown/unknown`) never
+    /// match.
     public func manifest(for platform: Platform) -> Descriptor? {
-        manifests.first { $0.platform?.matches(platform) ?? false }
+        for candidate in platform.compatible {
+            if let found = manifests.first(where: { $0.platform?.matches(candidate) ?? false }) { return found }
+        }
+        return nil
     }
 }
 

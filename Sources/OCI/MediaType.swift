@@ -32,6 +32,10 @@ public struct MediaType: RawRepresentable, Hashable, Sendable {
     public static let dockerForeignLayer = MediaType(
         rawValue: "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")
 
+    /// Whether this names a layer that may not be given away: it stays where its `urls` say, and is never pushed.
+    public var isForeignLayer: Bool {
+        self == .dockerForeignLayer || rawValue.hasPrefix("application/vnd.oci.image.layer.nondistributable.v1.")
+    }
     /// Whether this names a list of manifests.
     public var isIndex: Bool { self == .ociIndex || self == .dockerList }
     /// Whether this names the manifest of one image.

@@ -62,6 +62,27 @@ public struct Platform: Hashable, Sendable {
         return os == other.os && architecture == other.architecture && usual(self) == usual(other)
     }
 
+    /// The platforms whose images run on this one, the best first: this one, then older variants of the same processor,
+    /// then the processors that it runs as well (containerd's order).
+    public var compatible: [Platform] {
+        func older(_ architecture: String, _ variants: [String?]) -> [Platform] {
+            variants.map { Platform(os: os, architecture: architecture, variant: $0) }
+        }
+        let arms: [String?] = ["v8", "v7", "v6", "v5"]
+        switch architecture {
+        case "amd64":
+            let level = variant.flatMap { Int($0.dropFirst()) } ?? 1
+            let levels: [String?] = stride(from: level, to: 1, by: -1).map { "v\($0)" } + [nil]
+            return older("amd64", levels) + older("386", [nil])
+        case "arm64":
+            return [self] + (variant == nil || variant == "v8" ? [] : older("arm64", ["v8"])) + older("arm", arms)
+        case "arm":
+            let from = arms.firstIndex(of: variant ?? "v7") ?? 1
+            return older("arm", Array(arms[from...]))
+        default: return [self]
+        }
+    }
+
     init(_ json: JSONValue) {
         self.init(
             os: json["os"]?.string ?? "", architecture: json["architecture"]?.string ?? "",

@@ -53,13 +53,18 @@ struct BlobReader {
     /// Sends the request, for the bytes that are still missing.
     private mutating func open() async throws(DrydockError) {
         let (reference, descriptor, span, from) = (reference, descriptor, span, check.count)
-        let response = try await client.read(reference) { endpoint in
-            var request = RegistryRequest(
-                url: endpoint.url("\(reference.repository)/blobs/\(descriptor.digest)"), endpoint: endpoint,
-                scopes: ["repository:\(reference.repository):pull"], span: span)
-            if from > 0 { request.headers.add(name: "range", value: "bytes=\(from)-") }
-            return request
-        }
+        let response =
+            if descriptor.urls.isEmpty {
+                try await client.read(reference) { endpoint in
+                    var request = RegistryRequest(
+                        url: endpoint.url("\(reference.repository)/blobs/\(descriptor.digest)"), endpoint: endpoint,
+                        scopes: ["repository:\(reference.repository):pull"], span: span)
+                    if from > 0 { request.headers.add(name: "range", value: "bytes=\(from)-") }
+                    return request
+                }
+            } else {
+                try await client.readForeign(descriptor, from: from, span: span)
+            }
         switch response.status.code {
         case 200: toSkip = from
         case 206:

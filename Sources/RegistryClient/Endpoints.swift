@@ -130,4 +130,32 @@ extension RegistryClient {
             throw error.naming(last)
         }
     }
+
+    /// Asks for a layer that is not on the registry, at one of the places that its manifest names.
+    func readForeign(
+        _ descriptor: Descriptor, from offset: Int64, span: Span
+    ) async throws(DrydockError) -> RegistryResponse {
+        var failure: DrydockError?
+        for url in descriptor.urls.prefix(8) {
+            guard let address = WebAddress(url) else { continue }
+            var request = RegistryRequest(
+                url: url, endpoint: RegistryEndpoint(registry: address.authority, base: address.origin),
+                isAnonymous: true, span: span)
+            if offset > 0 { request.headers.add(name: "range", value: "bytes=\(offset)-") }
+            do {
+                let response = try await transport.send(request)
+                if (200...299).contains(response.status.code) || response.status == .rangeNotSatisfiable {
+                    return response
+                }
+                failure = await response.refusal().unexpected
+            } catch {
+                guard error.code != .cancelled else { throw error }
+                failure = error
+            }
+        }
+        throw failure
+            ?? DrydockError(
+                .unsupported, "layer \(descriptor.digest) has no address that can be asked",
+                reason: descriptor.urls.joined(separator: ", "))
+    }
 }

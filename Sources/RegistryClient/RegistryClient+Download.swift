@@ -16,13 +16,12 @@ extension RegistryClient {
             guard url.hasPrefix("http://") || url.hasPrefix("https://") else {
                 throw DrydockError(.invalidArgument, "invalid address \"\(url)\"")
             }
-            let response: HTTPClientResponse
             var request = HTTPClientRequest(url: url)
             request.headers.add(name: "user-agent", value: settings.userAgent)
-            response = try await transport.connections.execute(
+            let response = try await transport.connections.execute(
                 request, verifies: true, deadline: .now() + .hours(24))
             if (300...399).contains(response.status.code), let next = response.headers["location"].first {
-                url = Self.resolved(next, from: url)
+                url = WebAddress(url)?.resolving(next) ?? next
                 continue
             }
             guard response.status.code == 200 else {
@@ -41,14 +40,5 @@ extension RegistryClient {
             return
         }
         throw DrydockError(.unavailable, "Get \"\(address)\": stopped after 10 redirects")
-    }
-
-    private static func resolved(_ location: String, from url: String) -> String {
-        if location.hasPrefix("http://") || location.hasPrefix("https://") { return location }
-        let parts = url.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
-        let origin = parts.prefix(3).joined(separator: "/")
-        if location.hasPrefix("/") { return origin + location }
-        let directory = parts.count > 3 ? parts[3].split(separator: "/").dropLast().joined(separator: "/") : ""
-        return origin + "/" + (directory.isEmpty ? "" : directory + "/") + location
     }
 }

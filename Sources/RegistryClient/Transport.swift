@@ -17,6 +17,8 @@ struct RegistryRequest: Sendable {
     var scopes: [String] = []
     /// Whether the request may be sent again.
     var repeats = true
+    /// Whether it goes to a place of nobody's account: a foreign layer.
+    var isAnonymous = false
     var span: Span = .none
 }
 
@@ -132,7 +134,7 @@ final class Transport: Sendable {
         _ request: RegistryRequest, by authorizer: Authorizer
     ) async throws -> RegistryResponse {
         // An upload may go on somewhere else, which is none of the registry's secrets' business.
-        guard WebAddress(request.url)?.origin == request.endpoint.origin else {
+        guard !request.isAnonymous, WebAddress(request.url)?.origin == request.endpoint.origin else {
             return try await redirected(request, authorization: nil)
         }
         let known = try await authorizer.header(for: request, through: self, challenges: nil)

@@ -36,17 +36,22 @@ enum TransferCommands {
         sink: OutputSink?, isTerminal: Bool
     ) async throws(Failure) -> [PullResult] {
         let display = sink.map {
-            TransferDisplay(context.trace, sink: $0, redraws: isTerminal, width: context.terminal.width)
+            TransferDisplay(
+                context.trace, sink: $0, redraws: isTerminal, width: context.terminal.width,
+                showsDigests: request.allTags)
         }
         defer { display?.close() }
         let results = try await daemon { () async throws(DrydockError) in try await engine.pull(request, span) }
         display?.close()
         for result in results {
-            sink?.line("Digest: \(result.digest)")
-            let familiar = result.reference.familiar
-            sink?.line(
-                result.isNew
-                    ? "Status: Downloaded newer image for \(familiar)" : "Status: Image is up to date for \(familiar)")
+            if let warning = result.warning { sink?.line("WARNING: \(warning)") }
+            if !request.allTags { sink?.line("Digest: \(result.digest)") }
+        }
+        let name = request.allTags ? request.reference.familiarName : results.first?.reference.familiar ?? ""
+        sink?.line(
+            results.contains(where: \.isNew)
+                ? "Status: Downloaded newer image for \(name)" : "Status: Image is up to date for \(name)")
+        for result in results {
             if let note = result.courseImage, sink != nil { context.note(note) }
         }
         return results

@@ -24,7 +24,9 @@ struct HelpText {
             if let member = members.first(where: { $0.name == name }) { text += entry(name, member.spec.summary) }
         }
         text += "\nManagement Commands:\n"
-        for group in table.groups.sorted(by: { $0.name < $1.name }) { text += entry(group.name, group.summary) }
+        for group in table.groups.sorted(by: { $0.name < $1.name }) {
+            text += entry(group.name, group.summary)
+        }
         text += "\nCommands:\n"
         for member in members where !table.common.contains(member.name) {
             text += entry(member.name, member.spec.summary)
@@ -46,7 +48,9 @@ struct HelpText {
     ]
 
     private func group(_ name: String) -> String {
-        var text = "Usage:  docker \(name) COMMAND\n\n\(table.group(name)?.summary ?? "")\n\nCommands:\n"
+        let group = table.group(name)
+        let about = group?.description ?? group?.summary ?? ""
+        var text = "Usage:  docker \(name) COMMAND\n\n\(about)\n\nCommands:\n"
         for member in table.members(of: name) { text += entry(member.name, member.spec.summary) }
         return text + "\nRun 'docker \(name) COMMAND --help' for more information on a command.\n"
     }

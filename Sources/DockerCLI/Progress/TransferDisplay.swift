@@ -27,9 +27,12 @@ final class TransferDisplay: Sendable {
     private let sink: OutputSink
     private let redraws: Bool
     private let width: Int
+    private let showsDigests: Bool
 
     /// Makes a display that shows the events of a trace until it is closed.
-    init(_ trace: Trace, sink: OutputSink, redraws: Bool, width: Int) {
+    /// - Parameter showsDigests: whether the digest of each image that was pulled is a line of the display.
+    init(_ trace: Trace, sink: OutputSink, redraws: Bool, width: Int, showsDigests: Bool = false) {
+        self.showsDigests = showsDigests
         self.sink = sink
         self.redraws = redraws
         self.width = width
@@ -48,7 +51,11 @@ final class TransferDisplay: Sendable {
                 guard let tag = event.text("tag") ?? event.text("digest"), let repository = event.text("repository")
                 else { return }
                 state.heading = (Row(id: tag, phase: "Pulling from \(repository)"), event.span)
-            case (.end, TransferEvents.pull): showHeading(&state)
+            case (.end, TransferEvents.pull):
+                showHeading(&state)
+                if showsDigests, let digest = event.text("digest") {
+                    add(Row(id: "Digest", phase: digest), event.span, &state)
+                }
             case (.failed, TransferEvents.pull): state.heading = nil
             case (.begin, TransferEvents.pullLayer):
                 showHeading(&state)
@@ -74,7 +81,7 @@ final class TransferDisplay: Sendable {
         // A layer that was being prepared goes on in its row when its turn to be sent comes.
         let preparing = TransferEvents.Phase.preparing.rawValue
         if let place = state.rows.firstIndex(where: { $0.id == row.id }),
-            redraws || (row.phase == preparing && state.rows[place].phase == preparing)
+            row.id != "Digest", redraws || (row.phase == preparing && state.rows[place].phase == preparing)
         {
             state.places[span] = place
             return

@@ -81,6 +81,8 @@ struct CommandGroup: Sendable {
     let name: String
     /// What the help says.
     let summary: String
+    /// A longer description, where the help has one.
+    var description: String?
 }
 
 /// The whole table.

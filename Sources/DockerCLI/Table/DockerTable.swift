@@ -7,15 +7,19 @@ extension CommandTable {
         groups: [
             CommandGroup(name: "container", summary: "Manage containers"),
             CommandGroup(name: "image", summary: "Manage images"),
+            CommandGroup(
+                name: "manifest", summary: "Manage Docker image manifests and manifest lists",
+                description: manifestDescription),
             CommandGroup(name: "system", summary: "Manage Docker"),
         ],
-        commands: imageCommands + containerCommands + lifeCommands + otherCommands,
+        commands: imageCommands + containerCommands + lifeCommands + manifestCommands + otherCommands,
         common: [
             "run", "exec", "ps", "build", "pull", "push", "images", "login", "logout", "search", "version", "info",
         ], missing: missingCommands)
 
     private static let missingCommands: [[String]] = [
-        "build", "builder", "buildx", "checkpoint", "compose", "config", "context", "cp", "manifest", "network", "node",
+        "build", "builder", "buildx", "checkpoint", "compose", "config", "context", "cp", "manifest annotate",
+        "manifest create", "manifest push", "manifest rm", "network", "node",
         "pause", "plugin", "secret", "service", "stack", "stats", "swarm", "top", "trust", "unpause", "update",
         "volume", "container cp", "container pause", "container stats", "container top", "container unpause",
         "container update", "image build",
