@@ -5,63 +5,6 @@ import Runtime
 
 extension Engine {
     /// See `EngineOperations`.
-    public func containers(
-        all: Bool, sizes: Bool, matching filters: Filters
-    ) throws(DrydockError) -> [ContainerSummary] {
-        let filter = try ContainerFilter(filters, engine: self)
-        var names: [String: Digest?] = [:]
-        var lines: [ContainerSummary] = []
-        for record in try store.containers() {
-            let state = try runtime.state(record.id)
-            guard all || filter.impliesAll || state.isRunning else { continue }
-            var line = try summary(record, state)
-            if line.image != record.image?.description {
-                if names[line.image] == nil { names[line.image] = .some(try? store.image(line.image).id) }
-                if let image = record.image, names[line.image] != .some(image) { line.image = image.short }
-            }
-            guard filter.accepts(line, record: record) else { continue }
-            if sizes {
-                let own = DiskUsage.bytes(below: upper(record.id))
-                let image = try record.image.flatMap { image throws(DrydockError) in try store.image(id: image)?.size }
-                line.size = (own, own + (image ?? 0))
-            }
-            lines.append(line)
-        }
-        return lines
-    }
-
-    private func summary(_ record: ContainerRecord, _ state: ContainerState) throws(DrydockError) -> ContainerSummary {
-        let document = try document(of: record)
-        var line = ContainerSummary(
-            id: record.id, name: record.name, image: document.imageName,
-            imageID: record.image ?? Digest.sha256([]), command: document.argv,
-            created: record.created / 1_000_000_000, status: .created)
-        line.labels = document.config.labels
-        line.mounts = document.mounts.map { $0.name ?? $0.source }
-        line.networks = [document.networkMode == "default" ? "bridge" : document.networkMode]
-        switch state {
-        case .created:
-            if let failure = document.failure { line.exitCode = failure.code }
-        case .running(let info):
-            line.status = .running
-            line.startedAt = info.startedAt / 1_000_000_000
-            line.ports = info.network.ports.map {
-                CreateRequest.Port(
-                    hostAddress: $0.hostAddress, hostPort: $0.hostPort, containerPort: $0.containerPort,
-                    transport: $0.transport.rawValue)
-            }
-            let published = Set(line.ports.map { "\($0.containerPort)/\($0.transport)" })
-            line.exposed = document.config.exposedPorts.filter { !published.contains($0) }
-        case .exited(let info):
-            line.status = .exited
-            line.startedAt = info.startedAt / 1_000_000_000
-            line.finishedAt = info.finishedAt / 1_000_000_000
-            line.exitCode = info.code
-        }
-        return line
-    }
-
-    /// See `EngineOperations`.
     public func inspectContainer(_ name: String, size: Bool) throws(DrydockError) -> JSONValue {
         let (record, document) = try find(name)
         let state = try runtime.state(record.id)
@@ -172,12 +115,12 @@ struct ContainerFilter {
     /// Some filters ask about containers that do not run, as with `-a`.
     var impliesAll: Bool { ["status", "exited", "before", "since"].contains { filters[$0] != nil } }
 
-    func accepts(_ line: ContainerSummary, record: ContainerRecord) -> Bool {
+    func accepts(_ line: ContainerSummary, created: Int64) -> Bool {
         func any(_ name: String, _ test: (String) -> Bool) -> Bool {
             filters[name].map { $0.contains(where: test) } ?? true
         }
-        if let before, record.created >= before { return false }
-        if let since, record.created <= since { return false }
+        if let before, created >= before { return false }
+        if let since, created <= since { return false }
         return any("id") { line.id.hasPrefix($0) }
             && any("name") { wanted in Self.matches(wanted, line.name) }
             && any("status") { line.status.rawValue == $0 }

@@ -7,9 +7,14 @@ extension Engine {
     /// See `EngineOperations`.
     public func images(all: Bool, matching filters: Filters) throws(DrydockError) -> [ImageSummary] {
         let filter = try ImageFilter(filters, engine: self)
+        let counts = try store.containerCounts()
         var lines: [ImageSummary] = []
         for record in try store.images(intermediate: all) where filter.accepts(record) {
-            lines += filter.lines(of: record)
+            let containers = counts[record.id] ?? 0
+            for var line in filter.lines(of: record) {
+                line.containers = containers
+                lines.append(line)
+            }
         }
         return lines
     }

@@ -64,59 +64,102 @@ func glob(_ pattern: String, matches text: String) -> Bool {
 struct ImageFilter {
     private let dangling: Bool?
     private let labelled: [String]
+    private let unlabelled: [String]
     private let before: Timestamp?
     private let since: Timestamp?
+    private let until: Int64?
     private let references: [String]
+    private let looksAtTime: Bool
+
+    private static let known: Set<String> = [
+        "dangling", "label", "label!", "before", "since", "reference", "until",
+    ]
 
     init(_ filters: Filters, engine: Engine) throws(DrydockError) {
-        for name in filters.keys where !["dangling", "label", "before", "since", "reference"].contains(name) {
-            throw .invalidFilter(name)
-        }
-        switch filters["dangling"]?.first {
-        case nil: dangling = nil
-        case "true", "1": dangling = true
-        case "false", "0": dangling = false
-        default: throw DrydockError(.invalidArgument, "invalid filter 'dangling=[\(filters["dangling"]?.first ?? "")]'")
-        }
+        for name in filters.keys where !Self.known.contains(name) { throw .invalidFilter(name) }
+        dangling = try Self.dangling(filters)
         labelled = filters["label"] ?? []
+        unlabelled = filters["label!"] ?? []
         references = filters["reference"] ?? []
-        before = try Self.created(filters["before"]?.first, engine)
-        since = try Self.created(filters["since"]?.first, engine)
+        var before: Timestamp?
+        for name in filters["before"] ?? [] {
+            let time = try Self.created(name, engine)
+            before = before.map { max($0, time) } ?? time
+        }
+        var since: Timestamp?
+        for name in filters["since"] ?? [] {
+            let time = try Self.created(name, engine)
+            since = since.map { max($0, time) } ?? time
+        }
+        until = try PruneFilter.until(filters)
+        (self.before, self.since) = (before, since)
+        looksAtTime = before != nil || since != nil || until != nil
     }
 
-    private static func created(_ name: String?, _ engine: Engine) throws(DrydockError) -> Timestamp? {
-        guard let name else { return nil }
-        return try engine.store.image(name).created.flatMap { Timestamp($0) } ?? Timestamp(seconds: 0)
+    /// - Throws: Docker's words where the values are no truth values, or contradict each other.
+    static func dangling(_ filters: Filters) throws(DrydockError) -> Bool? {
+        guard let values = filters["dangling"], !values.isEmpty else { return nil }
+        let truths = values.map { ["true", "1", "t", "T", "TRUE", "True"].contains($0) }
+        let falsehoods = values.map { ["false", "0", "f", "F", "FALSE", "False"].contains($0) }
+        let isTrue = truths.contains(true)
+        guard isTrue != falsehoods.contains(true), zip(truths, falsehoods).allSatisfy({ $0 || $1 }) else {
+            throw DrydockError(.invalidArgument, "invalid filter 'dangling=[\(values.joined(separator: " "))]'")
+        }
+        return isTrue
+    }
+
+    private static func created(_ name: String, _ engine: Engine) throws(DrydockError) -> Timestamp {
+        try engine.store.image(name).created.flatMap { Timestamp($0) } ?? Timestamp(seconds: 0)
     }
 
     func accepts(_ record: ImageRecord) -> Bool {
         if let dangling, dangling != record.isDangling { return false }
-        let created = record.created.flatMap { Timestamp($0) } ?? Timestamp(seconds: 0)
-        if let before, created >= before { return false }
-        if let since, created <= since { return false }
-        return labels(record.labels, satisfy: labelled)
-    }
-
-    /// A line for each tag; for an image without any, a line for each repository that it has a digest of.
-    func lines(of record: ImageRecord) -> [ImageSummary] {
-        func line(_ reference: Reference?, tag: String?) -> ImageSummary {
-            ImageSummary(
-                id: record.id, repository: reference?.familiarName, tag: tag,
-                digest: record.digests.first { $0.name == reference?.name }?.digest,
-                created: record.created.flatMap { Timestamp($0) }?.seconds ?? 0, size: record.size,
-                labels: record.labels)
+        if looksAtTime {
+            let created = record.created.flatMap { Timestamp($0) } ?? Timestamp(seconds: 0)
+            if let before, created >= before { return false }
+            if let since, created <= since { return false }
+            if let until, created.seconds >= until { return false }
         }
-        let tags = record.tags.filter(matchesReference)
-        if !tags.isEmpty { return tags.map { line($0, tag: $0.tag) } }
-        guard record.tags.isEmpty, references.isEmpty else { return [] }
-        return record.digests.isEmpty ? [line(nil, tag: nil)] : record.digests.map { line($0, tag: nil) }
+        guard !labelled.isEmpty || !unlabelled.isEmpty else { return true }
+        let own = record.labels
+        return labels(own, satisfy: labelled) && !unlabelled.contains { labels(own, satisfy: [$0]) }
     }
 
+    /// A line for each tag, and one for each repository that it has only digests of.
+    func lines(of record: ImageRecord) -> [ImageSummary] {
+        var plain = ImageSummary(
+            id: record.id, repository: nil, tag: nil, digest: nil,
+            created: record.created.flatMap { Timestamp($0) }?.seconds ?? 0, size: record.size)
+        let tags = references.isEmpty ? record.tags : record.tags.filter(matchesReference)
+        let digests = references.isEmpty ? record.digests : record.digests.filter(matchesReference)
+        if tags.isEmpty, digests.isEmpty {
+            // An image without any name is none that a pattern could mean.
+            return references.isEmpty && record.tags.isEmpty && record.digests.isEmpty ? [plain] : []
+        }
+        var lines: [ImageSummary] = []
+        func add(_ reference: Reference, _ tag: String?) {
+            plain.repository = reference.familiarName
+            plain.tag = tag
+            plain.digests =
+                digests.isEmpty
+                ? []
+                : digests.filter { $0.repository == reference.repository && $0.registry == reference.registry }
+                    .compactMap(\.digest)
+            lines.append(plain)
+        }
+        for tag in tags { add(tag, tag.tag) }
+        for digest in digests {
+            let isShown = lines.contains { $0.repository == digest.familiarName }
+            if !isShown { add(digest, nil) }
+        }
+        return lines
+    }
+
+    /// Go's `reference.FamiliarMatch`: the pattern fits the whole familiar name, or the name without tag or digest.
     private func matchesReference(_ reference: Reference) -> Bool {
-        references.isEmpty
-            || references.contains { pattern in
-                glob(pattern, matches: reference.familiarName) || glob(pattern, matches: reference.familiar)
-            }
+        references.contains { pattern in
+            glob(pattern, matches: reference.familiar) || glob(pattern, matches: reference.familiarName)
+        }
     }
 }
 
@@ -132,45 +175,23 @@ struct PruneFilter {
         }
         labelled = filters["label"] ?? []
         unlabelled = filters["label!"] ?? []
-        guard let text = filters["until"]?.first else {
-            until = nil
-            return
+        until = try Self.until(filters)
+    }
+
+    /// The moment that `until` names: seconds since 1970.
+    static func until(_ filters: Filters) throws(DrydockError) -> Int64? {
+        guard let values = filters["until"], let text = values.first else { return nil }
+        guard values.count == 1 else {
+            throw DrydockError(.invalidArgument, "more than one until filter specified")
         }
-        if let seconds = Self.duration(text) {
-            until = Timestamp.now.seconds - seconds
-        } else if let time = Timestamp(text) {
-            until = time.seconds
-        } else if let seconds = Int64(text) {
-            until = seconds
-        } else {
-            throw DrydockError(.invalidArgument, "failed to parse \"\(text)\" as a time or a duration")
+        guard let moment = HumanUnits.moment(text, now: Double(Timestamp.now.seconds)) else {
+            throw DrydockError(.invalidArgument, "failed to parse value as time or duration: \"\(text)\"")
         }
+        return Int64(moment)
     }
 
     func accepts(created: Int64, labels all: [String: String]) -> Bool {
         if let until, created >= until { return false }
         return labels(all, satisfy: labelled) && !unlabelled.contains { labels(all, satisfy: [$0]) }
-    }
-
-    /// Seconds of a Go duration: `90s`, `24h`, `1h30m`.
-    private static func duration(_ text: String) -> Int64? {
-        var total = 0.0
-        var rest = text[...]
-        guard !rest.isEmpty else { return nil }
-        while !rest.isEmpty {
-            let digits = rest.prefix { $0.isNumber || $0 == "." }
-            guard let number = Double(digits) else { return nil }
-            rest = rest.dropFirst(digits.count)
-            let unit = rest.prefix { $0.isLetter }
-            rest = rest.dropFirst(unit.count)
-            switch unit {
-            case "h": total += number * 3600
-            case "m": total += number * 60
-            case "s": total += number
-            case "ms": total += number / 1000
-            default: return nil
-            }
-        }
-        return Int64(total)
     }
 }

@@ -8,27 +8,28 @@ public struct ImageSummary: Sendable, Hashable {
     public var repository: String?
     /// The tag, or nil (`<none>`).
     public var tag: String?
-    /// The manifest's digest in that repository, where it was pulled or pushed.
-    public var digest: Digest?
+    /// The digests of the manifests under which it was pulled from or pushed to that repository.
+    public var digests: [Digest]
     /// When it was made: seconds since 1970.
     public var created: Int64
     /// The size of all its layers, unpacked, in bytes.
     public var size: Int64
-    /// Labels.
-    public var labels: [String: String]
+    /// The number of containers made from it; nil where nobody counted.
+    public var containers: Int?
+
+    /// The first of `digests`.
+    public var digest: Digest? { digests.first }
 
     /// Makes a line.
     public init(
-        id: Digest, repository: String?, tag: String?, digest: Digest?, created: Int64, size: Int64,
-        labels: [String: String]
+        id: Digest, repository: String?, tag: String?, digest: Digest?, created: Int64, size: Int64
     ) {
         self.id = id
         self.repository = repository
         self.tag = tag
-        self.digest = digest
+        digests = digest.map { [$0] } ?? []
         self.created = created
         self.size = size
-        self.labels = labels
     }
 }
 

@@ -1,17 +1,9 @@
+import Diagnostics
+
 /// Numbers as they are read.
 enum Units {
-    /// A size in decimal units with three digits, as Docker writes it: `7.63MB`.
-    static func bytes(_ count: Int64) -> String {
-        var value = Double(count)
-        let units = ["B", "kB", "MB", "GB", "TB"]
-        var unit = 0
-        while value >= 999.5, unit < units.count - 1 {
-            value /= 1000
-            unit += 1
-        }
-        if unit == 0 { return "\(count)B" }
-        return decimal(value, digits: value < 9.995 ? 2 : value < 99.95 ? 1 : 0) + units[unit]
-    }
+    /// A size as Docker writes it: `7.63MB`.
+    static func bytes(_ count: Int64) -> String { HumanUnits.size(count) }
 
     /// A duration with a unit that leaves one to four digits: `850 µs`, `12.4 ms`, `3.1 s`.
     static func duration(_ nanoseconds: UInt64) -> String {

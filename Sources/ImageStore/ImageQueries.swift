@@ -21,6 +21,16 @@ extension ImageStore {
         }
     }
 
+    /// How many containers were made from each image that has any.
+    public func containerCounts() throws(DrydockError) -> [Digest: Int] {
+        try read { database in
+            let sql = "SELECT image, count(*) FROM containers WHERE image IS NOT NULL GROUP BY image"
+            var counts: [Digest: Int] = [:]
+            for row in try Row.fetchAll(database, sql: sql) { counts[try ImageStore.digest(row[0])] = row[1] }
+            return counts
+        }
+    }
+
     /// All unpacked layers, in no particular order.
     public func allLayers() throws(DrydockError) -> [LayerRecord] {
         try read { database in

@@ -23,57 +23,86 @@ public struct Reference: Hashable, Sendable {
         self.digest = digest
     }
 
-    /// Reads a name as a user types it and fills in the default registry and the `library/` prefix, but no tag.
+    /// Reads a name as a user types it and fills in the default registry and the `library/` prefix, but no tag
+    /// (distribution/reference, `ParseNormalizedNamed`).
     ///
     /// - Throws: code `.invalidArgument` with Docker's words: `invalid reference format`,
     ///   `invalid reference format: repository name (…) must be lowercase`.
     public init(parsing text: String) throws(DrydockError) {
-        func bad(_ detail: String = "") -> DrydockError {
+        func bad(_ message: String = "invalid reference format") -> DrydockError {
             DrydockError(
-                .invalidArgument, "invalid reference format" + detail,
+                .invalidArgument, message,
                 remedy: "A name looks like alpine, alpine:3.5, user/name:tag or registry:5000/user/name:tag.")
         }
-        guard !text.isEmpty, text.utf8.count <= 2048 else { throw bad() }
         if text.utf8.count == 64, text.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }) {
-            throw DrydockError(
-                .invalidArgument, "invalid repository name (\(text)), cannot specify 64-byte hexadecimal strings")
+            throw bad("invalid repository name (\(text)), cannot specify 64-byte hexadecimal strings")
         }
-        var rest = Substring(text)
-        var digest: Digest?
+        var (registry, rest) = Self.split(text)
+        // What stands before the first colon counts as the name here, whatever it is.
+        let remote = rest.prefix { $0 != ":" }
+        if remote.lowercased() != remote {
+            throw bad("invalid reference format: repository name (\(remote)) must be lowercase")
+        }
+        var digestText: Substring?
         if let at = rest.firstIndex(of: "@") {
-            do { digest = try Digest(rest[rest.index(after: at)...]) } catch { throw bad() }
+            digestText = rest[rest.index(after: at)...]
             rest = rest[..<at]
         }
         var tag: String?
-        let afterSlash = rest.lastIndex(of: "/").map { rest.index(after: $0) } ?? rest.startIndex
-        if let colon = rest[afterSlash...].lastIndex(of: ":") {
+        if let colon = rest.firstIndex(of: ":") {
             tag = String(rest[rest.index(after: colon)...])
             guard let tag, Self.isTag(tag) else { throw bad() }
             rest = rest[..<colon]
         }
-        var registry = Self.defaultRegistry
-        var path = rest
-        if let slash = rest.firstIndex(of: "/") {
-            let first = rest[..<slash]
-            if first.contains(where: { $0 == "." || $0 == ":" }) || first == "localhost"
-                || first.contains(where: \.isUppercase)
-            {
-                guard Self.isRegistry(first) else { throw bad() }
-                registry = String(first)
-                path = rest[rest.index(after: slash)...]
+        // A first part like `a_b.com` is no host name, but it is the beginning of a path.
+        guard Self.isRepository(rest), Self.isRegistry(registry) || Self.isRepository(registry) else { throw bad() }
+        if let digestText, !Self.looksLikeDigest(digestText) { throw bad() }
+        guard rest.utf8.count <= 255 else { throw bad("repository name must not be more than 255 characters") }
+        var digest: Digest?
+        if let digestText {
+            do throws(DrydockError) { digest = try Digest(digestText) } catch {
+                throw bad(Self.problem(ofDigest: digestText))
             }
         }
-        if registry == "index.docker.io" { registry = Self.defaultRegistry }
-        if path.contains(where: \.isUppercase), Self.isRepository(path.lowercased()) {
-            let prefix = registry == Self.defaultRegistry && !path.contains("/") ? "library/" : ""
-            throw bad(": repository name (\(prefix)\(path)) must be lowercase")
+        self.init(unchecked: String(registry), repository: String(rest), tag: tag, digest: digest)
+    }
+
+    /// The registry and what follows it: the first part is a registry where it has a dot, a colon or a capital letter
+    /// in it, or is `localhost`.
+    private static func split(_ text: String) -> (registry: Substring, rest: Substring) {
+        var registry = Substring(defaultRegistry)
+        var rest = Substring(text)
+        if let slash = text.firstIndex(of: "/") {
+            let first = text[..<slash]
+            if first.contains(where: { $0 == "." || $0 == ":" }) || first == "localhost" || first.lowercased() != first
+            {
+                registry = first == "index.docker.io" ? registry : first
+                rest = text[text.index(after: slash)...]
+            }
         }
-        guard Self.isRepository(path) else { throw bad() }
-        if path.utf8.count > 255 {
-            throw bad(": repository name must not be more than 255 characters")
+        if registry == defaultRegistry, !rest.contains("/") { rest = "library/" + rest }
+        return (registry, rest)
+    }
+
+    /// `[A-Za-z][A-Za-z0-9]*([-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}`
+    private static func looksLikeDigest(_ text: Substring) -> Bool {
+        guard let colon = text.firstIndex(of: ":") else { return false }
+        let hex = text[text.index(after: colon)...]
+        let parts = text[..<colon].split(omittingEmptySubsequences: false) { "-_+.".contains($0) }
+        return hex.utf8.count >= 32 && hex.allSatisfy { $0.isASCII && $0.isHexDigit }
+            && parts.allSatisfy { part in
+                guard let first = part.first, first.isASCII, first.isLetter else { return false }
+                return part.utf8.allSatisfy(isAlphanumeric)
+            }
+    }
+
+    private static func problem(ofDigest text: Substring) -> String {
+        let parts = text.split(separator: ":", maxSplits: 1)
+        guard let algorithm = parts.first.flatMap({ Digest.Algorithm(rawValue: String($0)) }) else {
+            return "unsupported digest algorithm"
         }
-        if registry == Self.defaultRegistry, !path.contains("/") { path = "library/" + path }
-        self.init(unchecked: registry, repository: String(path), tag: tag, digest: digest)
+        return parts.last?.utf8.count == algorithm.hexLength
+            ? "invalid checksum digest format" : "invalid checksum digest length"
     }
 
     /// The same reference with the tag `latest` where it has neither tag nor digest.

@@ -26,9 +26,9 @@ struct ListingTests {
             $0.images = [
                 ImageSummary(
                     id: FakeEngine.digest, repository: "alpine", tag: "3.5", digest: nil, created: 999_820,
-                    size: 1_982_298, labels: [:]),
+                    size: 1_982_298),
                 ImageSummary(
-                    id: FakeEngine.digest, repository: nil, tag: nil, digest: nil, created: 0, size: 0, labels: [:]),
+                    id: FakeEngine.digest, repository: nil, tag: nil, digest: nil, created: 0, size: 0),
             ]
         }
     }
@@ -106,7 +106,8 @@ struct ListingTests {
         "Sizes have three significant digits and decimal units",
         arguments: [
             (0, "0B"), (999, "999B"), (1000, "1kB"), (1_982_298, "1.98MB"), (7_800_000, "7.8MB"),
-            (123_456_789, "123MB"), (999_960, "1MB"), (5_000_000_000, "5GB"),
+            (123_456_789, "123MB"), (999_960, "1e+03kB"), (999_499, "999kB"), (99_960, "100kB"), (9_996, "10kB"),
+            (5_000_000_000, "5GB"),
         ] as [(Int64, String)])
     func sizes(bytes: Int64, text: String) { #expect(Units.size(bytes) == text) }
 

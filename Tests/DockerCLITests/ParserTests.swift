@@ -131,11 +131,11 @@ struct ParserTests {
 
     @Test("Times are dates, seconds or spans before now")
     func moments() {
-        #expect(Moment.read("42m", now: 10_000) == 7480.0)
-        #expect(Moment.read("1h30m", now: 10_000) == 4600.0)
-        #expect(Moment.read("1970-01-02", now: 0) == 86400)
-        #expect(Moment.read("2013-01-02T13:23:37Z", now: 0) == 1_357_133_017)
-        #expect(Moment.read("2013-01-02T14:23:37+01:00", now: 0) == 1_357_133_017)
-        #expect(Moment.read("yesterday", now: 0) == nil)
+        #expect(HumanUnits.moment("42m", now: 10_000) == 7480.0)
+        #expect(HumanUnits.moment("1h30m", now: 10_000) == 4600.0)
+        #expect(HumanUnits.moment("1970-01-02", now: 0) == 86400)
+        #expect(HumanUnits.moment("2013-01-02T13:23:37Z", now: 0) == 1_357_133_017)
+        #expect(HumanUnits.moment("2013-01-02T14:23:37+01:00", now: 0) == 1_357_133_017)
+        #expect(HumanUnits.moment("yesterday", now: 0) == nil)
     }
 }

@@ -36,20 +36,43 @@ struct ReferenceTests {
         #expect(try Reference(parsing: "alpine").withDefaultTag.tag == "latest")
     }
 
-    @Test("An upper-case repository is refused with Docker's words")
-    func upperCase() {
+    @Test(
+        "What is wrong is said with Docker's words",
+        arguments: [
+            ("UPPER:case", "invalid reference format: repository name (library/UPPER) must be lowercase"),
+            ("me/UPPER", "invalid reference format: repository name (me/UPPER) must be lowercase"),
+            ("localhost/X", "invalid reference format: repository name (X) must be lowercase"),
+            ("0@Up", "invalid reference format: repository name (library/0@Up) must be lowercase"),
+            ("a:b:c", "invalid reference format"), ("", "invalid reference format"),
+            (String(repeating: "a", count: 255), "repository name must not be more than 255 characters"),
+            ("x@sha256:" + String(repeating: "0", count: 63), "invalid checksum digest length"),
+            ("x@sha256:" + String(repeating: "A", count: 64), "invalid checksum digest format"),
+            ("x@md5:" + String(repeating: "0", count: 32), "unsupported digest algorithm"),
+            (
+                String(repeating: "0", count: 64),
+                "invalid repository name (\(String(repeating: "0", count: 64))), cannot specify 64-byte hexadecimal strings"
+            ),
+        ])
+    func words(text: String, message: String) {
         #expect {
-            try Reference(parsing: "UPPER:case")
+            try Reference(parsing: text)
         } throws: { error in
-            (error as? DrydockError)?.message
-                == "invalid reference format: repository name (library/UPPER) must be lowercase"
+            (error as? DrydockError)?.message == message
         }
+    }
+
+    @Test("A capital letter in the first part makes it a registry")
+    func capitalRegistry() throws {
+        #expect(try Reference(parsing: "Foo/bar").registry == "Foo")
+        #expect(try Reference(parsing: "LOCALHOST/x").description == "LOCALHOST/x")
+        #expect(try Reference(parsing: "b/" + String(repeating: "a", count: 253)).repository.utf8.count == 255)
     }
 
     @Test(
         "What is not a name is refused",
         arguments: [
-            "", ":tag", "a:", "a:b c", "-a", "a-", "a..b", "a___b", "a//b", "/a", "a/", "a@sha256:12", "a@", "a:-x",
+            "", "[fe80::1%eth0]:5000/debian", "host:abc/x", "a._b", "a_.b", "x:-a", "localhost/", ":tag", "a:", "a:b c",
+            "-a", "a-", "a..b", "a___b", "a//b", "/a", "a/", "a@sha256:12", "a@", "a:-x",
             "registry:port/a", "a b", "ä", String(repeating: "a", count: 300),
             String(repeating: "0", count: 64), "a:" + String(repeating: "t", count: 129),
         ])

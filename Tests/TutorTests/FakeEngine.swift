@@ -17,8 +17,7 @@ final class FakeEngine: EngineOperations {
         let names = Files.exists(directory) ? try Files.names(in: directory) : []
         return names.sorted().map { name in
             ImageSummary(
-                id: Digest.sha256(name.utf8), repository: name, tag: "latest", digest: nil, created: 0, size: 1_500_000,
-                labels: [:])
+                id: Digest.sha256(name.utf8), repository: name, tag: "latest", digest: nil, created: 0, size: 1_500_000)
         }
     }
     func inspectImage(_ name: String) throws(DrydockError) -> JSONValue {

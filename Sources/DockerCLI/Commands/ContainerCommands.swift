@@ -16,7 +16,7 @@ enum ContainerCommands {
         }
         if last >= 0 { containers = Array(containers.prefix(last)) }
         context.output.write(
-            try ContainerListing.render(
+            bytes: try ContainerListing.render(
                 containers, whole: invocation.bool("no-trunc"), sizes: invocation.bool("size"), format: format,
                 quiet: quiet, now: context.now()))
         return 0
@@ -136,7 +136,7 @@ enum ContainerCommands {
         _ flag: String, _ invocation: Invocation, _ context: CommandContext
     ) throws(Failure) -> Double? {
         guard let text = invocation.string(flag), !text.isEmpty else { return nil }
-        guard let moment = Moment.read(text, now: context.now()) else {
+        guard let moment = HumanUnits.moment(text, now: context.now()) else {
             throw .message("invalid value for \"\(flag)\": failed to parse value as time or duration: \"\(text)\"")
         }
         return moment

@@ -72,7 +72,7 @@ enum EventCommands {
         _ flag: String, _ invocation: Invocation, _ context: CommandContext
     ) throws(Failure) -> Double? {
         guard let text = invocation.string(flag), !text.isEmpty else { return nil }
-        guard let moment = Moment.read(text, now: context.now()) else {
+        guard let moment = HumanUnits.moment(text, now: context.now()) else {
             throw .daemon(
                 DrydockError(.invalidArgument, "failed to parse value as time or duration: \"\(text)\""))
         }

@@ -5,18 +5,37 @@ import OCI
 /// `docker image …` except for transfers.
 enum ImageCommands {
     static func list(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
+        if invocation.bool("tree") { try checkTree(invocation) }
         var filters = invocation.filters
         if let pattern = invocation.arguments.first { filters["reference", default: []].append(pattern) }
         let engine = try context.open()
         let images = try daemon { () throws(DrydockError) in
             try engine.images(all: invocation.bool("all"), matching: filters)
         }
-        let now = context.now()
-        let rows = images.map { ImageListings.row($0, whole: invocation.bool("no-trunc"), now: now) }
+        let (now, whole) = (context.now(), invocation.bool("no-trunc"))
+        if invocation.bool("tree") {
+            let tree = ImageTree(
+                width: context.terminal.outputIsTerminal ? context.terminal.width : 80,
+                isTerminal: context.terminal.outputIsTerminal)
+            context.output.write(tree.text(images, all: invocation.bool("all")))
+            return 0
+        }
+        let format = invocation.string("format")
+        let isTable = format.map { $0.isEmpty || $0.hasPrefix("table") } ?? true
+        let showsDigests = (isTable && invocation.bool("digests")) || format?.contains("{{.Digest}}") == true
         let listing = ImageListings.images(digests: invocation.bool("digests"))
-        context.output.write(
-            try listing.render(rows, format: invocation.string("format"), quiet: invocation.bool("quiet")))
+        let rows = Listing.Rows(ImageListings.lines(images, digests: showsDigests), columns: listing.columns) {
+            ImageListings.cell($0, $1, whole: whole, now: now)
+        }
+        context.output.write(bytes: try listing.bytes(of: rows, format: format, quiet: invocation.bool("quiet")))
         return 0
+    }
+
+    private static func checkTree(_ invocation: Invocation) throws(Failure) {
+        for (name, isGiven) in [
+            ("quiet", invocation.bool("quiet")), ("no-trunc", invocation.bool("no-trunc")),
+            ("digests", invocation.bool("digests")), ("format", !(invocation.string("format") ?? "").isEmpty),
+        ] where isGiven { throw .message("--\(name) is not yet supported with --tree") }
     }
 
     static func history(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
@@ -35,14 +54,17 @@ enum ImageCommands {
 
     static func tag(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
         let (source, target) = (invocation.arguments[0], invocation.arguments[1])
-        for name in [source, target] {
-            do throws(DrydockError) { _ = try Reference(parsing: name) } catch {
+        func parsed(_ name: String) throws(Failure) -> Reference {
+            do throws(DrydockError) { return try Reference(parsing: name) } catch {
+                let words = "Error parsing reference: \(Units.quoted(name)) is not a valid repository/tag: "
                 throw .client(
                     DrydockError(
-                        .invalidArgument,
-                        "Error parsing reference: \"\(name)\" is not a valid repository/tag: "
-                            + error.message, reason: error.reason, remedy: error.remedy))
+                        .invalidArgument, words + error.message, reason: error.reason, remedy: error.remedy))
             }
+        }
+        if !ImageName.isID(source) { _ = try parsed(source) }
+        guard try parsed(target).digest == nil else {
+            throw .message("refusing to create a tag with a digest reference")
         }
         let engine = try context.open()
         try await blocking { () throws(DrydockError) in try engine.tag(source, as: target) }
@@ -92,5 +114,14 @@ enum ImageCommands {
         }
         context.output.line("Total reclaimed space: \(Units.size(report.reclaimed, digits: 4))")
         return 0
+    }
+}
+
+/// What a word that names an image can be besides a reference.
+enum ImageName {
+    /// A whole ID: 64 hexadecimal digits, with `sha256:` before them or not.
+    static func isID(_ text: String) -> Bool {
+        let hex = text.hasPrefix("sha256:") ? text.dropFirst(7) : text[...]
+        return hex.utf8.count == 64 && hex.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
     }
 }

@@ -31,7 +31,7 @@ enum ContainerListing {
     /// The rows and the list that shows them: labels can be asked for one by one.
     static func render(
         _ containers: [ContainerSummary], whole: Bool, sizes: Bool, format: String?, quiet: Bool, now: Double
-    ) throws(Failure) -> String {
+    ) throws(Failure) -> [UInt8] {
         var listing = listing(sizes: sizes)
         let labels = Dictionary(
             containers.map { (short($0.id, whole), $0.labels) }, uniquingKeysWith: { first, _ in first })
@@ -41,30 +41,48 @@ enum ContainerListing {
                 "Label": { arguments throws(TemplateError) in .string(own[arguments.first?.string ?? ""] ?? "") }
             ]
         }
-        return try listing.render(containers.map { row($0, whole: whole, now: now) }, format: format, quiet: quiet)
+        let columns = listing.columns
+        var rows = Listing.Rows(containers, columns: columns) { cell($0, $1, whole: whole, now: now) }
+        rows.document = { place in row(containers[place], whole: whole, now: now) }
+        return try listing.bytes(of: rows, format: format, quiet: quiet)
     }
 
     private static func short(_ id: String, _ whole: Bool) -> String { whole ? id : String(id.prefix(12)) }
 
     /// One container as a row.
     static func row(_ container: ContainerSummary, whole: Bool, now: Double) -> JSONValue {
-        let mounts = container.mounts.map { whole ? $0 : Units.ellipsis($0, 15) }
-        let size = container.size.map { size in
-            Units.size(size.writable) + (size.image > 0 ? " (virtual \(Units.size(size.image + size.writable)))" : "")
+        .object(
+            listing(sizes: true).columns.map { column in
+                let text = JSONValue.string(cell(container, column.field, whole: whole, now: now))
+                return (column.field, column.field == "Platform" ? .null : text)
+            })
+    }
+
+    /// One field of a container.
+    private static func cell(_ container: ContainerSummary, _ field: String, whole: Bool, now: Double) -> String {
+        switch field {
+        case "ID": return short(container.id, whole)
+        case "Names": return container.name
+        case "Image": return container.image
+        case "Command":
+            let text = command(container)
+            return Units.quoted(whole ? text : Units.ellipsis(text, 20))
+        case "RunningFor": return Units.duration(max(0, now - Double(container.created))) + " ago"
+        case "Status": return status(container, now: now)
+        case "State": return container.status.rawValue
+        case "Ports": return PortsText.text(container)
+        case "CreatedAt": return Units.moment(container.created)
+        case "Labels":
+            return container.labels.sorted { $0.key < $1.key }.map { "\($0)=\($1)" }.joined(separator: ",")
+        case "LocalVolumes": return String(container.mounts.count { !$0.hasPrefix("/") })
+        case "Mounts": return container.mounts.map { whole ? $0 : Units.ellipsis($0, 15) }.joined(separator: ",")
+        case "Networks": return container.networks.joined(separator: ",")
+        case "Size":
+            guard let size = container.size else { return "0B" }
+            let all = size.image > 0 ? " (virtual \(Units.size(size.image + size.writable)))" : ""
+            return Units.size(size.writable) + all
+        default: return ""
         }
-        return [
-            "Command": .string(Units.quoted(whole ? command(container) : Units.ellipsis(command(container), 20))),
-            "CreatedAt": .string(Units.moment(container.created)), "ID": .string(short(container.id, whole)),
-            "Image": .string(container.image),
-            "Labels": .string(container.labels.sorted { $0.key < $1.key }.map { "\($0)=\($1)" }.joined(separator: ",")),
-            "LocalVolumes": .string(String(container.mounts.count { !$0.hasPrefix("/") })),
-            "Mounts": .string(mounts.joined(separator: ",")), "Names": .string(container.name),
-            "Networks": .string(container.networks.joined(separator: ",")), "Platform": nil,
-            "Ports": .string(PortsText.text(container)),
-            "RunningFor": .string(Units.duration(max(0, now - Double(container.created))) + " ago"),
-            "Size": .string(size ?? "0B"), "State": .string(container.status.rawValue),
-            "Status": .string(status(container, now: now)),
-        ]
     }
 
     /// The program with its arguments; those with spaces in single quotes.

@@ -18,20 +18,56 @@ enum ImageListings {
             table: digests
                 ? ["Repository", "Tag", "Digest", "ID", "CreatedSince", "Size"]
                 : ["Repository", "Tag", "ID", "CreatedSince", "Size"],
-            quiet: "ID", typeName: "*formatter.imageContext")
+            quiet: "ID", typeName: "*formatter.imageContext", words: Listing.imageWords)
+    }
+
+    /// A line of the list: an image under one of its names.
+    struct Line {
+        var image: ImageSummary
+        /// The text of the DIGEST column.
+        var digest: String
+    }
+
+    /// The lines of the list: a repository with several digests has one for each where digests are shown.
+    /// - Parameter digests: whether anything shows them.
+    static func lines(_ images: [ImageSummary], digests: Bool) -> [Line] {
+        var lines: [Line] = []
+        lines.reserveCapacity(images.count)
+        for image in images {
+            let all = image.digests
+            if image.tag == nil, image.repository != nil, !digests {
+                lines.append(Line(image: image, digest: ""))
+            } else if !digests || all.isEmpty {
+                lines.append(Line(image: image, digest: "<none>"))
+            } else {
+                lines += all.map { Line(image: image, digest: $0.description) }
+            }
+        }
+        return lines
+    }
+
+    /// One field of an image.
+    static func cell(_ line: Line, _ field: String, whole: Bool, now: Double) -> String {
+        let image = line.image
+        switch field {
+        case "ID": return whole ? image.id.description : image.id.short
+        case "Repository": return image.repository ?? "<none>"
+        case "Tag": return image.tag ?? "<none>"
+        case "Digest": return line.digest
+        case "CreatedSince": return age(image.created, now)
+        case "CreatedAt": return Units.moment(image.created)
+        case "Size": return Units.size(image.size)
+        case "VirtualSize": return Units.size(image.size, digits: 4)
+        default: return "N/A"
+        }
     }
 
     /// One image as a row.
     static func row(_ image: ImageSummary, whole: Bool, now: Double) -> JSONValue {
-        [
-            "Containers": "N/A", "CreatedAt": .string(Units.moment(image.created)),
-            "CreatedSince": .string(age(image.created, now)),
-            "Digest": .string(image.digest?.description ?? "<none>"),
-            "ID": .string(whole ? image.id.description : image.id.short),
-            "Repository": .string(image.repository ?? "<none>"), "SharedSize": "N/A",
-            "Size": .string(Units.size(image.size)), "Tag": .string(image.tag ?? "<none>"), "UniqueSize": "N/A",
-            "VirtualSize": .string(Units.size(image.size, digits: 4)),
-        ]
+        .object(
+            images(digests: false).columns.map {
+                ($0.field, .string(cell(Line(image: image, digest: ""), $0.field, whole: whole, now: now)))
+            })
     }
 
     /// `docker image history`
@@ -43,7 +79,7 @@ enum ImageListings {
                 .init(field: "Size", heading: "SIZE"), .init(field: "Comment", heading: "COMMENT"),
             ],
             table: ["ID", human ? "CreatedSince" : "CreatedAt", "CreatedBy", "Size", "Comment"], quiet: "ID",
-            typeName: "*formatter.historyContext")
+            typeName: "*image.historyContext", words: Listing.imageWords)
     }
 
     /// One step of a history as a row.

@@ -14,7 +14,7 @@ struct UsageListings {
             .init(field: "Reclaimable", heading: "RECLAIMABLE"),
         ],
         table: ["Type", "TotalCount", "Active", "Size", "Reclaimable"], quiet: "Type",
-        typeName: "*formatter.diskUsageImagesContext")
+        typeName: "*formatter.diskUsageImagesContext", words: Listing.imageWords)
 
     private static let imageListing: Listing = {
         var listing = ImageListings.images(digests: false)

@@ -35,7 +35,8 @@ extension CommandTable {
                 Flag("all", "a", "Show all images (default hides intermediate images)"),
                 Flag("digests", "Show digests"), Flags.filter, Flags.listFormat, Flags.noTrunc,
                 Flag("quiet", "q", "Only show image IDs"),
-            ], .atMost(1), needs: reads, operands: [.image], missingFlags: ["tree"], action: ImageCommands.list),
+                Flag("tree", "List multi-platform images as a tree (EXPERIMENTAL)"),
+            ], .atMost(1), needs: reads, operands: [.image], action: ImageCommands.list),
         CommandSpec(
             "image prune", "[OPTIONS]", "Remove unused images",
             flags: [

@@ -1,0 +1,90 @@
+public import Diagnostics
+import ImageStore
+import OCI
+import Runtime
+
+extension Engine {
+    /// See `EngineOperations`.
+    public func containers(
+        all: Bool, sizes: Bool, matching filters: Filters
+    ) throws(DrydockError) -> [ContainerSummary] {
+        let filter = try ContainerFilter(filters, engine: self)
+        var names: [String: Digest?] = [:]
+        var lines: [ContainerSummary] = []
+        for entry in try store.containers(reading: ListedValues.paths) {
+            let state = try runtime.state(entry.id)
+            guard all || filter.impliesAll || state.isRunning else { continue }
+            var line = Self.summary(entry, state)
+            if line.image != entry.image?.description {
+                if names[line.image] == nil { names[line.image] = .some(try? store.image(line.image).id) }
+                if let image = entry.image, names[line.image] != .some(image) { line.image = image.short }
+            }
+            guard filter.accepts(line, created: entry.created) else { continue }
+            if sizes {
+                let own = DiskUsage.bytes(below: upper(entry.id))
+                let image = try entry.image.flatMap { image throws(DrydockError) in try store.image(id: image)?.size }
+                line.size = (own, image ?? 0)
+            }
+            lines.append(line)
+        }
+        return lines
+    }
+
+    private static func summary(_ entry: ContainerEntry, _ state: ContainerState) -> ContainerSummary {
+        let values = ListedValues(entry.values)
+        var line = ContainerSummary(
+            id: entry.id, name: entry.name, image: values.text(.image), imageID: entry.image ?? noImage,
+            command: [values.text(.path)] + values.texts(.arguments), created: entry.created / 1_000_000_000,
+            status: .created)
+        for (key, value) in values[.labels].pairs ?? [] { line.labels[key] = value.string ?? "" }
+        line.mounts = (values[.mounts].array ?? []).compactMap { $0["Name"]?.string ?? $0["Source"]?.string }
+        let network = values.text(.network)
+        line.networks = [network == "default" ? "bridge" : network]
+        switch state {
+        case .created:
+            if let failure = values[.failure]["ExitCode"]?.int { line.exitCode = Int32(truncatingIfNeeded: failure) }
+        case .running(let info):
+            line.status = .running
+            line.startedAt = info.startedAt / 1_000_000_000
+            line.ports = info.network.ports.map {
+                CreateRequest.Port(
+                    hostAddress: $0.hostAddress, hostPort: $0.hostPort, containerPort: $0.containerPort,
+                    transport: $0.transport.rawValue)
+            }
+            let published = Set(line.ports.map { "\($0.containerPort)/\($0.transport)" })
+            line.exposed = (values[.exposed].pairs ?? []).map(\.key).sorted().filter { !published.contains($0) }
+        case .exited(let info):
+            line.status = .exited
+            line.startedAt = info.startedAt / 1_000_000_000
+            line.finishedAt = info.finishedAt / 1_000_000_000
+            line.exitCode = info.code
+        }
+        return line
+    }
+
+    private static let noImage = Digest.sha256([])
+}
+
+/// What a list shows of a container's document; the rest of the document is not read.
+private struct ListedValues {
+    enum Value: Int, CaseIterable {
+        case image, path, arguments, labels, mounts, network, exposed, failure
+    }
+
+    static let paths = [
+        "$.Config.Image", "$.Path", "$.Args", "$.Config.Labels", "$.Mounts", "$.HostConfig.NetworkMode",
+        "$.Config.ExposedPorts", "$.\(ContainerDocument.failureKey)",
+    ]
+
+    private let values: [JSONValue]
+
+    init(_ values: [JSONValue]) { self.values = values }
+
+    subscript(_ value: Value) -> JSONValue {
+        values.indices.contains(value.rawValue) ? values[value.rawValue] : .null
+    }
+
+    func text(_ value: Value) -> String { self[value].string ?? "" }
+
+    func texts(_ value: Value) -> [String] { (self[value].array ?? []).compactMap(\.string) }
+}
