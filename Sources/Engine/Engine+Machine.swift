@@ -90,20 +90,6 @@ extension Engine {
             "Warnings": nil, "ClientInfo": ["Version": .string(Self.dockerVersion), "Context": "default"],
         ]
     }
-
-    /// See `EngineOperations`.
-    public func recover() throws(DrydockError) {
-        _ = try store.collectGarbage()
-        let known = Set(try store.containers().map(\.id))
-        for name in (try? Files.names(in: home.containers)) ?? [] where name.count == 64 && !known.contains(name) {
-            // A directory whose row is not there yet belongs to a container that is being made just now.
-            let path = home.containers.appending(name)
-            guard let status = try? FileAt.status(FileAt.workingDirectory, path.string),
-                status.mtimeSeconds < Timestamp.now.seconds - 60, !isRunning(name)
-            else { continue }
-            try? runtime.remove(name)
-        }
-    }
 }
 
 /// What is known of the machine, from the kernel and `/etc/os-release`.

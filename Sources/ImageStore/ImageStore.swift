@@ -181,6 +181,11 @@ extension ImageStore {
         }
     }
 
+    /// How many layers there are.
+    public func layerCount() throws(DrydockError) -> Int {
+        try read { try Int.fetchOne($0, sql: "SELECT count(*) FROM layers") ?? 0 }
+    }
+
     /// The unpacked directories of a layer and all below it, top first: overlay's `lowerdir`.
     /// - Throws: code `.corrupt` where one is missing.
     public func layerMounts(chain: Digest) throws(DrydockError) -> [FilePath] {

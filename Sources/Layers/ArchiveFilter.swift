@@ -47,7 +47,7 @@ func archiveMessage(_ archive: OpaquePointer) -> String {
     archive_error_string(archive).map { String(cString: $0) } ?? "unknown error"
 }
 
-/// Decompresses through libarchive's filters: zlib for gzip, and zstd, bzip2 and xz.
+/// Decompresses through libarchive's filters: zstd, bzip2 and xz.
 final class ArchiveFilter: ByteSource {
     private let archive: OpaquePointer
     private let input: ArchiveInput
@@ -59,7 +59,6 @@ final class ArchiveFilter: ByteSource {
         guard let archive = archive_read_new() else { throw DrydockError(.exhausted, "out of memory") }
         self.archive = archive
         input = ArchiveInput(source)
-        archive_read_support_filter_gzip(archive)
         archive_read_support_filter_zstd(archive)
         archive_read_support_filter_bzip2(archive)
         archive_read_support_filter_xz(archive)

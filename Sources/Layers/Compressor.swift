@@ -1,8 +1,9 @@
 internal import CArchive
 internal import Diagnostics
 
-/// Compresses bytes through libarchive and passes them on; the same bytes always give the same output.
+/// Compresses bytes, through libdeflate or libarchive (zstd), and passes them on; the same bytes always give the same output.
 final class Compressor {
+    private let gzip: GzipCompressor?
     private let archive: OpaquePointer?
     private let entry: OpaquePointer?
     private let sink: ByteSink
@@ -10,7 +11,8 @@ final class Compressor {
 
     init(_ compression: LayerCompression, to sink: @escaping ByteSink) throws(DrydockError) {
         self.sink = sink
-        guard compression != .none else {
+        if case .gzip(let level) = compression { gzip = GzipCompressor(level: level, to: sink) } else { gzip = nil }
+        guard case .zstd(let level) = compression else {
             archive = nil
             entry = nil
             return
@@ -19,17 +21,8 @@ final class Compressor {
         entry = archive_entry_new()
         guard let archive, let entry else { throw DrydockError(.exhausted, "out of memory") }
         archive_write_set_format_raw(archive)
-        switch compression {
-        case .none: break
-        case .gzip(let level):
-            archive_write_add_filter_gzip(archive)
-            try check(archive_write_set_filter_option(archive, "gzip", "compression-level", String(level)))
-            // Nothing but the content may show in the bytes.
-            try check(archive_write_set_filter_option(archive, "gzip", "timestamp", nil))
-        case .zstd(let level):
-            archive_write_add_filter_zstd(archive)
-            try check(archive_write_set_filter_option(archive, "zstd", "compression-level", String(level)))
-        }
+        archive_write_add_filter_zstd(archive)
+        try check(archive_write_set_filter_option(archive, "zstd", "compression-level", String(level)))
         archive_write_set_bytes_per_block(archive, 64 << 10)
         archive_write_set_bytes_in_last_block(archive, 1)
         let context = Unmanaged.passUnretained(self).toOpaque()
@@ -55,6 +48,7 @@ final class Compressor {
     }
 
     func write(_ bytes: UnsafeRawBufferPointer) throws(DrydockError) {
+        if let gzip { return try gzip.write(bytes) }
         guard let archive else { return try sink(bytes) }
         guard bytes.count > 0 else { return }
         let count = archive_write_data(archive, bytes.baseAddress, bytes.count)
@@ -63,6 +57,7 @@ final class Compressor {
 
     /// Passes on what is left.
     func finish() throws(DrydockError) {
+        if let gzip { return try gzip.finish() }
         guard let archive else { return }
         try check(archive_write_close(archive))
     }

@@ -45,7 +45,7 @@ final class Decompressor: ByteSource {
                     return child
                 }
             }
-            return try ArchiveFilter(source)
+            return try GzipFilter(source)
         }
         let isZstd = first.starts(with: [0x28, 0xb5, 0x2f, 0xfd])
         let isBzip2 = first.starts(with: [0x42, 0x5a, 0x68])

@@ -46,6 +46,11 @@ struct TreeWriter: ~Copyable {
         guard item.path.count - 1 <= options.limits.pathLength else {
             throw archiveFailure("invalid tar entry \"\(shown.prefix(64))…\"", "its name is too long")
         }
+        guard item.size <= options.limits.bytes else {
+            throw DrydockError(
+                .exhausted, "\"\(shown)\" is larger than \(options.limits.bytes) bytes",
+                reason: "refused as a precaution")
+        }
         guard let path = ArchivePath(item.path) else {
             throw archiveFailure("invalid tar entry \"\(shown)\"", "it is outside of the layer's root")
         }

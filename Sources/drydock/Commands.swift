@@ -69,12 +69,38 @@ struct SystemCommand: AsyncParsableCommand {
     /// `drydock system check`
     struct Check: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Remove what a crash left behind: temporary files, layers and containers nothing refers to.")
+            abstract: "Look at every invariant of the store, and mend what a crash has left.",
+            discussion: "Ends with 1 where something is left that cannot be mended here.")
+        @Flag(name: .long, help: "Only look; change nothing.") var dryRun = false
+        @Flag(name: .long, help: "Compare every layer and blob with its digest, too.") var contents = false
+        @Flag(name: .long, help: "Print the report as JSON.") var json = false
+
+        /// Whether a command line is one that checks: reading all layers needs every identity that made files in them.
+        static func isMeant(by words: [String]) -> Bool { words.dropFirst().prefix(2) == ["system", "check"] }
 
         func run() async throws {
             try await reporting { () async throws(DrydockError) in
-                try Composition(places: Places()).engine().recover()
-                print("The state is consistent.")
+                let report = try Composition(places: Places()).engine().check(repair: !dryRun, contents: contents)
+                if json {
+                    print(report.json.pretty(indent: 2))
+                } else {
+                    for problem in report.problems {
+                        print(
+                            "\(problem.isRepaired ? "mended" : "found"): \(problem.kind): \(problem.object): "
+                                + problem.detail)
+                    }
+                    print(
+                        report.isConsistent
+                            ? "The state is consistent: \(report.images) images, \(report.layers) layers, "
+                                + "\(report.containers) containers." : "The state is not consistent.")
+                }
+                guard report.isConsistent else {
+                    throw DrydockError(
+                        .corrupt, "the store has problems",
+                        remedy: dryRun
+                            ? "Mend them: drydock system check"
+                            : "Remove the images that are named, and pull them again.")
+                }
             }
         }
     }

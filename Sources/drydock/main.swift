@@ -21,7 +21,7 @@ if calledAsDocker || words.dropFirst().first == "docker" {
     }
     exit(MainThreadExecutor.run { await DockerMain.run(arguments, places: places) })
 }
-if SystemCommand.Erase.isMeant(by: words) {
+if SystemCommand.Erase.isMeant(by: words) || SystemCommand.Check.isMeant(by: words) {
     do {
         try UserNamespace.enter()
     } catch {

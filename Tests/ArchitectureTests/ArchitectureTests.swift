@@ -6,7 +6,7 @@ private let rooms: [String: Set<String>] = [
     "Diagnostics": [],
     "OCI": ["Diagnostics"],
     "Linux": ["CLinux", "Diagnostics"],
-    "Layers": ["CArchive", "Linux", "OCI", "Diagnostics"],
+    "Layers": ["CArchive", "CDeflate", "Linux", "OCI", "Diagnostics"],
     "ImageStore": ["OCI", "Layers", "Linux", "Diagnostics"],
     "RegistryClient": ["OCI", "Linux", "Diagnostics"],
     "Hub": ["OCI", "ImageStore", "Layers", "Linux", "RegistryClient", "Diagnostics"],
@@ -21,7 +21,7 @@ private let rooms: [String: Set<String>] = [
 ]
 
 /// Names of our own targets, so that an import of one room by another can be told from an import of a package.
-private let ours = Set(rooms.keys).union(["CLinux", "CArchive", "CEdit", "drydock"])
+private let ours = Set(rooms.keys).union(["CLinux", "CArchive", "CDeflate", "CEdit", "drydock"])
 
 private let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()

@@ -1,0 +1,318 @@
+"""The image store beside dockerd and podman: pull, commit, diff, push, lists, and memory.
+
+    python3 Tests/Benchmarks/store.py DRYDOCK WORK ROUNDS
+
+Rounds are interleaved, medians are printed, and ratios are against the faster peer. WORK must be on a fresh journalled
+file system: where much has just been removed, making files is slow for everybody. dockerd is started with all of its
+state in WORK and ended with the benchmark.
+"""
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+drydock, work, rounds = sys.argv[1], os.path.abspath(sys.argv[2]), int(sys.argv[3])
+registry = "127.0.0.1:5099"
+environment = dict(os.environ, DRYDOCK_HOME=work + "/home", DRYDOCK_UPSTREAM="none", NO_COLOR="1")
+podman = [
+    "podman", "--root", work + "/podman", "--runroot", work + "/podman-run", "--cgroup-manager", "cgroupfs",
+    "--runtime", "runc", "--storage-driver", "overlay",
+]
+podman_run = ["--ulimit", "nofile=4096:4096", "--ulimit", "nproc=1000:1000", "--network", "none"]
+servers = []
+
+
+def run(command, env=environment):
+    return subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def must(command):
+    result = run(command)
+    if result.returncode != 0:
+        sys.exit(f"{' '.join(command)} failed with {result.returncode}:\n{result.stderr.decode()}")
+    return result.stdout.decode()
+
+
+def timed(command):
+    start = time.monotonic()
+    must(command)
+    return (time.monotonic() - start) * 1000
+
+
+def wait_for(what, test, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not test():
+        if time.monotonic() > deadline:
+            sys.exit(f"{what} did not come up within {seconds} s")
+        time.sleep(0.05)
+
+
+def start_registry():
+    config = work + "/registry.yml"
+    with open(config, "w") as file:
+        file.write(
+            f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {work}/registry}}, "
+            f"delete: {{enabled: true}}}}\nhttp: {{addr: {registry}}}\n")
+    servers.append(subprocess.Popen(
+        ["docker-registry", "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+    wait_for("docker-registry", lambda: run(["curl", "-sf", f"http://{registry}/v2/"]).returncode == 0)
+
+
+def start_dockerd():
+    if not shutil.which("dockerd"):
+        return None
+    for name in ("data", "exec"):
+        os.makedirs(f"{work}/dockerd/{name}")
+    config = work + "/dockerd/daemon.json"
+    with open(config, "w") as file:
+        file.write("{}")
+    socket = f"unix://{work}/dockerd/socket"
+    servers.append(subprocess.Popen(
+        ["dockerd", "--config-file", config, "--data-root", work + "/dockerd/data", "--exec-root",
+         work + "/dockerd/exec", "--pidfile", work + "/dockerd/pid", "-H", socket, "--storage-driver", "overlay2",
+         "--exec-opt", "native.cgroupdriver=cgroupfs"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+    client = ["docker", "-H", socket]
+    wait_for("dockerd", lambda: run(client + ["version"]).returncode == 0)
+    return client
+
+
+def files_of_this_machine(wanted):
+    """The content of some ordinary files, about `wanted` bytes: real files compress as real files do."""
+    total = 0
+    for folder in ("/usr/lib/python3", "/usr/share/perl", "/usr/include", "/usr/lib/x86_64-linux-gnu", "/usr/bin"):
+        for path, folders, names in os.walk(folder):
+            folders.sort()
+            for name in sorted(names):
+                full = os.path.join(path, name)
+                if os.path.isfile(full) and not os.path.islink(full) and os.path.getsize(full) < 8 << 20:
+                    with open(full, "rb") as file:
+                        content = file.read()
+                    total += len(content)
+                    yield content
+                    if total > wanted:
+                        return
+
+
+def make_images():
+    """`large`: 213 MB in 4,700 files in one layer; `small`: 18,000 files in 10 layers. Returns their file counts."""
+    import io
+    import tarfile
+
+    pool = list(files_of_this_machine(230 << 20))
+    chooser = random.Random(1)
+
+    def layer(count, size, name):
+        buffer = io.BytesIO()
+        archive = tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT)
+        for number in range(count):
+            content = chooser.choice(pool)
+            while len(content) < size:
+                content += chooser.choice(pool)
+            if number % 40 == 0:
+                folder = tarfile.TarInfo(f"{name}/d{number // 40}")
+                folder.type, folder.mode, folder.mtime = tarfile.DIRTYPE, 0o755, 1_600_000_000
+                archive.addfile(folder)
+            info = tarfile.TarInfo(f"{name}/d{number // 40}/file{number}")
+            spread = size * (number % 5 + 1) // 3
+            content = content[:spread]
+            info.size, info.mode, info.mtime = len(content), 0o644, 1_600_000_000 + number
+            archive.addfile(info, io.BytesIO(content))
+        archive.close()
+        return buffer.getvalue()
+
+    def busybox():
+        buffer = io.BytesIO()
+        archive = tarfile.open(fileobj=buffer, mode="w")
+        archive.add("/bin/busybox", "bin/busybox")
+        for name in ("sh", "true", "find", "touch", "xargs", "cp", "mkdir"):
+            link = tarfile.TarInfo("bin/" + name)
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            archive.addfile(link)
+        archive.close()
+        return buffer.getvalue()
+
+    def publish(name, layers):
+        folder = f"{work}/oci-{name}"
+        os.makedirs(folder + "/blobs/sha256")
+
+        def put(data):
+            digest = hashlib.sha256(data).hexdigest()
+            with open(f"{folder}/blobs/sha256/{digest}", "wb") as file:
+                file.write(data)
+            return {"digest": "sha256:" + digest, "size": len(data)}
+
+        descriptors, diffs = [], []
+        for data in layers:
+            packed = subprocess.run(["gzip", "-6", "-n"], input=data, stdout=subprocess.PIPE, check=True).stdout
+            descriptors.append(dict(put(packed), mediaType="application/vnd.oci.image.layer.v1.tar+gzip"))
+            diffs.append("sha256:" + hashlib.sha256(data).hexdigest())
+        config = {
+            "architecture": {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine], "os": "linux",
+            "config": {"Cmd": ["sh"], "Env": ["PATH=/bin"]}, "rootfs": {"type": "layers", "diff_ids": diffs},
+            "history": [{"created_by": "bench"} for _ in diffs],
+        }
+        config = dict(put(json.dumps(config).encode()), mediaType="application/vnd.oci.image.config.v1+json")
+        manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config,
+                    "layers": descriptors}
+        manifest = dict(put(json.dumps(manifest).encode()), mediaType=manifest["mediaType"])
+        with open(folder + "/index.json", "w") as file:
+            json.dump({"schemaVersion": 2, "manifests": [manifest]}, file)
+        with open(folder + "/oci-layout", "w") as file:
+            json.dump({"imageLayoutVersion": "1.0.0"}, file)
+        must(["skopeo", "copy", "-q", "--dest-tls-verify=false", f"oci:{folder}", f"docker://{registry}/{name}"])
+        shutil.rmtree(folder)
+        print(f"  {name}: {sum(map(len, layers)) >> 20} MiB in {len(layers)} layers, "
+              f"{sum(d['size'] for d in descriptors) >> 20} MiB compressed", flush=True)
+
+    publish("large", [busybox(), layer(4700, 45_500, "data")])
+    publish("small", [busybox()] + [layer(1800, 5_600, f"data{number}") for number in range(10)])
+
+
+class Drydock:
+    name = "drydock"
+    command = [drydock, "docker"]
+
+    def pull(self, image):
+        return timed(self.command + ["pull", "-q", f"{registry}/{image}"])
+
+    def remove(self, image):
+        must(self.command + ["rmi", "-f", f"{registry}/{image}"])
+
+    def create(self, image, script):
+        return must(self.command + ["run", "-d", "--network", "none", f"{registry}/{image}", "sh", "-c", script]).strip()
+
+    def wait(self, container):
+        must(self.command + ["wait", container])
+
+    def commit(self, container):
+        taken = timed(self.command + ["commit", container, "committed"])
+        must(self.command + ["rmi", "committed"])
+        return taken
+
+    def diff(self, container):
+        return timed(self.command + ["diff", container])
+
+    def push(self, image):
+        target = f"{registry}/{self.name}-{time.monotonic_ns()}/{image}"
+        must(self.command + ["tag", f"{registry}/{image}", target])
+        taken = timed(self.command + ["push", "-q", target])
+        must(self.command + ["rmi", target])
+        return taken
+
+    def drop(self, container):
+        must(self.command + ["rm", "-f", container])
+
+
+class Docker(Drydock):
+    name = "dockerd"
+
+    def __init__(self, client):
+        self.command = client
+
+
+class Podman(Drydock):
+    name = "podman"
+    command = podman
+
+    def pull(self, image):
+        return timed(podman + ["pull", "-q", "--tls-verify=false", f"{registry}/{image}"])
+
+    def create(self, image, script):
+        return must(podman + ["run", "-d"] + podman_run + [f"{registry}/{image}", "sh", "-c", script]).strip()
+
+    def commit(self, container):
+        taken = timed(podman + ["commit", "-q", container, "committed"])
+        must(podman + ["rmi", "committed"])
+        return taken
+
+    def push(self, image):
+        target = f"{registry}/{self.name}-{time.monotonic_ns()}/{image}"
+        return timed(podman + ["push", "-q", "--tls-verify=false", f"{registry}/{image}", target])
+
+
+def large_layer():
+    """The peak of resident memory, in KiB, of importing and committing a layer of 4 GiB."""
+    tar = subprocess.Popen(
+        ["sh", "-c", "truncate -s 4G big && tar -cf - big; rm big"], cwd=work, stdout=subprocess.PIPE)
+    child = subprocess.Popen([drydock, "docker", "import", "-", "big"], env=environment, stdin=tar.stdout,
+                             stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    tar.wait()
+    if status != 0:
+        sys.exit(f"the import of a layer of 4 GiB failed with {status}")
+    must([drydock, "docker", "rmi", "big"])
+    return usage.ru_maxrss
+
+
+def main():
+    print("preparing …", flush=True)
+    start_registry()
+    peers = [Drydock(), Podman()]
+    client = start_dockerd()
+    if client:
+        peers.append(Docker(client))
+    make_images()
+    times = {}
+
+    def measure(what, peer, taken):
+        times.setdefault(what, {}).setdefault(peer.name, []).append(taken)
+
+    for _ in range(rounds):
+        for image in ("large", "small"):
+            for peer in peers:
+                measure(f"pull {image}", peer, peer.pull(image))
+                peer.remove(image)
+    for image in ("large", "small"):
+        for peer in peers:
+            peer.pull(image)
+    # A container that has changed every file of the large image.
+    containers = {}
+    for peer in peers:
+        containers[peer.name] = peer.create("large", "find /data -type f | xargs touch -c; mkdir /new; cp -r /data /new")
+        peer.wait(containers[peer.name])
+    for _ in range(rounds):
+        for peer in peers:
+            measure("diff of 9,400 files", peer, peer.diff(containers[peer.name]))
+            measure("commit of 426 MB", peer, peer.commit(containers[peer.name]))
+            measure("push large", peer, peer.push("large"))
+    for peer in peers:
+        peer.drop(containers[peer.name])
+    memory = large_layer()
+
+    targets = {"pull large": 0.4, "pull small": 0.4, "diff of 9,400 files": 0.2, "commit of 426 MB": 0.4}
+    missed = 0
+    print(f"\n{'what':24}{'who':10}{'median ms':>10}{'min':>8}   ratio, target  (load {os.getloadavg()[0]:.1f})")
+    for what, results in times.items():
+        own = statistics.median(results["drydock"])
+        fastest = min(statistics.median(taken) for who, taken in results.items() if who != "drydock")
+        for who, taken in results.items():
+            note = ""
+            if who == "drydock":
+                note = f"{own / fastest:.2f} × the faster peer"
+                if what in targets:
+                    good = own / fastest <= targets[what]
+                    missed += not good
+                    note += f" (target ≤ {targets[what]}: {'met' if good else 'MISSED'})"
+            print(f"{what:24}{who:10}{statistics.median(taken):10.1f}{min(taken):8.1f}   {note}")
+    good = memory < 64 << 10
+    missed += not good
+    print(f"{'layer of 4 GiB':24}{'drydock':10}{memory:10} KiB resident (target < 65536: {'met' if good else 'MISSED'})")
+    return 1 if missed else 0
+
+
+try:
+    status = main()
+finally:
+    for server in servers:
+        server.send_signal(signal.SIGTERM)
+    for server in servers:
+        server.wait(timeout=60)
+    run(podman + ["system", "reset", "-f"])
+sys.exit(status)
