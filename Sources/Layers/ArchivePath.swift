@@ -1,4 +1,5 @@
 internal import Diagnostics
+internal import Glibc
 internal import SystemPackage
 
 /// A path inside an archive or a layer, split into names; names end in zero so that system calls can take them.
@@ -65,17 +66,27 @@ struct ArchivePath: Hashable, Comparable, Sendable {
 
     /// Whether a name is before another, byte by byte.
     static func isBefore(_ left: [CChar], _ right: [CChar]) -> Bool {
-        for (a, b) in zip(left, right) where a != b { return UInt8(bitPattern: a) < UInt8(bitPattern: b) }
-        return left.count < right.count
+        let common = min(left.count, right.count)
+        let order = left.withUnsafeBytes { left in
+            right.withUnsafeBytes { right in
+                left.baseAddress.flatMap { left in right.baseAddress.map { memcmp(left, $0, common) } } ?? 0
+            }
+        }
+        return order == 0 ? left.count < right.count : order < 0
     }
 
     var text: String { displayed(joined) }
 
     /// As a path from the root, for results.
     var filePath: FilePath {
-        joined.withUnsafeBufferPointer { buffer in
-            buffer.baseAddress.map { FilePath("/").pushing(FilePath(platformString: $0)) } ?? FilePath("/")
+        var path: [CChar] = [0x2f]
+        path.reserveCapacity(names.reduce(2) { $0 + $1.count })
+        for name in names {
+            if path.count > 1 { path.append(0x2f) }
+            path.append(contentsOf: name.dropLast())
         }
+        path.append(0)
+        return FilePath(platformString: path)
     }
 }
 

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import Linux
+internal import SystemPackage
 
 /// What this process may do with owners and overlay attributes.
 struct ProcessPrivileges: Sendable {
@@ -30,6 +31,15 @@ struct ProcessPrivileges: Sendable {
         let isRoot = geteuid() == 0
         return ProcessPrivileges(
             isRoot: isRoot, isInitialNamespace: isWhole, mapsManyIDs: isRoot && mapped > 1)
+    }
+
+    /// This process's umask, from `/proc/self/status`: asking for it by `umask(2)` would change it for other threads.
+    static var fileModeMask: UInt32 {
+        let status = (try? Files.read("/proc/self/status")) ?? []
+        for line in String(decoding: status, as: UTF8.self).split(separator: "\n") where line.hasPrefix("Umask:") {
+            return UInt32(line.dropFirst(6).filter { !$0.isWhitespace }, radix: 8) ?? 0o7777
+        }
+        return 0o7777
     }
 
     var applyOptions: ApplyOptions {

@@ -11,7 +11,13 @@ extension TreeWriter {
         _ content: ((UnsafeRawBufferPointer, Int64) throws(DrydockError) -> Void) throws(DrydockError) -> Void
     ) throws(DrydockError) {
         try fill(fd, path, size: item.size, content)
-        try setMetadata(fd, try metadata(item), path.joined)
+        let meta = try metadata(item)
+        guard isMade(uid: meta.uid, gid: meta.gid), isMade(mode: meta.mode), meta.attributes.isEmpty else {
+            return try setMetadata(fd, meta, path.joined)
+        }
+        try attempt("set time of", path) { () throws(Errno) in
+            try FileAt.setTime(fd, seconds: meta.mtime.seconds, nanoseconds: meta.mtime.nanoseconds)
+        }
     }
 
     private func metadata(_ item: TarItem) throws(DrydockError) -> DirectoryMetadata {

@@ -25,12 +25,28 @@ struct TreeWriter: ~Copyable {
     var fileBytes: Int64 = 0
     var entries: Int64 = 0
 
+    /// Whether new files are root's without being given to it: nothing passes its group on, as a set-gid directory does.
+    private let makesFilesOfRoot: Bool
+    /// The bits that this process takes from the modes of new files; all of them where that is not known.
+    private let fileModeMask: UInt32
+
     init(root: Int32, options: ApplyOptions) {
         self.root = root
         self.options = options
         privileges = .current
         cursor = DirectoryCursor(root: root)
+        let status = try? FileAt.status(root)
+        makesFilesOfRoot =
+            options.overlayFlavor != nil && options.ownership == .set && privileges.isRoot
+            && status.map { $0.mode & 0o2000 == 0 } == true
+        fileModeMask = options.overlayFlavor == nil ? 0o7777 : ProcessPrivileges.fileModeMask
     }
+
+    /// What need not be set on a new file any more, because it was made with it.
+    func isMade(uid: UInt32, gid: UInt32) -> Bool { makesFilesOfRoot && uid == 0 && gid == 0 }
+
+    /// Whether a file made with this mode has it.
+    func isMade(mode: UInt32) -> Bool { mode & fileModeMask == 0 && mode <= 0o777 && mode & 0o200 != 0 }
 
     /// Applies one entry; `content` passes the bytes of a regular file on.
     mutating func apply(
@@ -42,7 +58,8 @@ struct TreeWriter: ~Copyable {
             throw DrydockError(
                 .exhausted, "layer has more than \(options.limits.entries) entries", reason: "refused as a precaution")
         }
-        let shown = displayed(item.path)
+        // A message needs the name as text; most entries need none.
+        var shown: String { displayed(item.path) }
         guard item.path.count - 1 <= options.limits.pathLength else {
             throw archiveFailure("invalid tar entry \"\(shown.prefix(64))…\"", "its name is too long")
         }
@@ -65,7 +82,7 @@ struct TreeWriter: ~Copyable {
         if case .remove = options.whiteouts { made.insert(path.joined) }
         if item.type == S_IFDIR { return try makeDirectory(parent, name, path, item) }
         if item.type == S_IFREG, item.hardLink == nil {
-            let fd = try createFile(parent, name, path)
+            let fd = try createFile(parent, name, path, mode: isMade(mode: item.mode) ? item.mode : 0o600)
             defer { FileAt.close(fd) }
             return try finish(fd, path, item, content)
         }
@@ -75,17 +92,17 @@ struct TreeWriter: ~Copyable {
     }
 
     private mutating func createFile(
-        _ parent: Int32, _ name: [CChar], _ path: ArchivePath
+        _ parent: Int32, _ name: [CChar], _ path: ArchivePath, mode: UInt32
     ) throws(DrydockError) -> Int32 {
         let flags = O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW
         return try attempt("create", path) { () throws(Errno) in
             do throws(Errno) {
-                return try FileAt.open(parent, name, flags, mode: 0o600)
+                return try FileAt.open(parent, name, flags, mode: mode)
             } catch {
                 guard error == .fileExists else { throw error }
             }
             try clear(parent, name, path)
-            return try FileAt.open(parent, name, flags, mode: 0o600)
+            return try FileAt.open(parent, name, flags, mode: mode)
         }
     }
 
