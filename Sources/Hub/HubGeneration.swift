@@ -22,9 +22,8 @@ final class HubGeneration: Sendable {
         let number = open(file.string, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
         guard number >= 0 else { return nil }
         defer { close(number) }
-        var status = stat()
-        guard fstat(number, &status) == 0 else { return nil }
-        if status.st_size < 8 {
+        guard let status = try? FileAt.status(number) else { return nil }
+        if status.size < 8 {
             // Written, not only made longer: a page without blocks behind it would end the process on a full disk.
             var zero: UInt64 = 0
             guard pwrite(number, &zero, 8, 0) == 8 else { return nil }

@@ -58,6 +58,52 @@ struct StorageDriverTests {
         #expect(!mounts.contains(drydock.home), "something is still mounted")
     }
 
+    /// An archive as `docker save` writes it, with busybox in the first of so many layers, and a file in each other one.
+    private static let archiveWriter = """
+        import hashlib, io, json, sys, tarfile
+        count, path = int(sys.argv[1]), sys.argv[2]
+        archive = tarfile.open(path, "w")
+        def put(name, data):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+        names, diffs = [], []
+        for number in range(count):
+            buffer = io.BytesIO()
+            layer = tarfile.open(fileobj=buffer, mode="w")
+            if number == 0:
+                layer.add("/bin/busybox", "bin/busybox")
+                link = tarfile.TarInfo("bin/sh")
+                link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+                layer.addfile(link)
+            else:
+                info = tarfile.TarInfo("files/%d" % number)
+                info.size = 1
+                layer.addfile(info, io.BytesIO(b"x"))
+            layer.close()
+            diffs.append("sha256:" + hashlib.sha256(buffer.getvalue()).hexdigest())
+            names.append("%d.tar" % number)
+            put(names[-1], buffer.getvalue())
+        machine = {"x86_64": "amd64", "aarch64": "arm64"}[__import__("os").uname().machine]
+        put("config.json", json.dumps({"architecture": machine, "os": "linux", "config": {}, "rootfs": {
+            "type": "layers", "diff_ids": diffs}}).encode())
+        put("manifest.json", json.dumps([{"Config": "config.json", "RepoTags": ["tall:latest"], "Layers": names}]).encode())
+        archive.close()
+        """
+
+    @Test("an image of 127 layers runs, which no page of mount options could name", arguments: Actor.available)
+    func tall(actor: Actor) throws {
+        let drydock = try Drydock(actor, content: false)
+        let archive = drydock.home + "/tall.tar"
+        let made = Bench.run(Bench.prefix(actor) + ["python3", "-c", Self.archiveWriter, "127", archive])
+        try #require(made.status == 0, "\(made.all)")
+        let loaded = drydock.docker("load", "-q", "-i", archive)
+        try #require(loaded.status == 0, "\(loaded.all)")
+        let run = drydock.docker(
+            "run", "--rm", "--network", "none", "tall", "sh", "-c", "ls /files | busybox wc -l")
+        #expect(run.output == "126\n", "\(run.all)")
+    }
+
     @Test("a name that is none is refused with the names that there are")
     func unknown() throws {
         let drydock = try Drydock(Actor.available[0], content: false)
