@@ -77,6 +77,7 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+        .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
         .systemLibrary(name: "CEdit", pkgConfig: "libedit", providers: [.apt(["libedit-dev"])]),
         .systemLibrary(name: "CDeflate", providers: [.apt(["libdeflate-dev", "zlib1g-dev"])]),
         .target(name: "CLinux", cSettings: [.define("_GNU_SOURCE")]),
@@ -96,7 +97,7 @@ let package = Package(
                 jwtKit, crypto, cryptoExtras, grdb, systemPackage,
             ],
             resources: [.embedInCode("Course/Shell/apk.sh"), .embedInCode("Course/Shell/cowsay.sh")]),
-        room("Runtime", ["CLinux", "Linux", "OCI", "Diagnostics", systemPackage]),
+        room("Runtime", ["CLinux", "CSeccomp", "Linux", "OCI", "Diagnostics", systemPackage]),
         room(
             "Engine",
             ["ImageStore", "Layers", "Runtime", "RegistryClient", "Linux", "OCI", "Diagnostics", systemPackage]),
@@ -114,7 +115,7 @@ let package = Package(
                 "ImageStore",
                 "Layers", "Linux", "OCI", "Diagnostics", argumentParser, systemPackage,
             ], swiftSettings: strict,
-            linkerSettings: whole("tinfo", "bsd", "md", "zstd", "lzma", "bz2", "deflate", "z")),
+            linkerSettings: whole("seccomp", "tinfo", "bsd", "md", "zstd", "lzma", "bz2", "deflate", "z")),
         .executableTarget(
             name: "drydock-monitor", dependencies: ["Linux", "CLinux", "Diagnostics", systemPackage],
             swiftSettings: strict, linkerSettings: whole()),

@@ -92,6 +92,10 @@ public struct CommandContext: Sendable {
     public var now: @Sendable () -> Double
     /// Reads a whole file of the host, for `--env-file` and `--label-file`; the path is absolute.
     public var readFile: @Sendable (String) throws(DrydockError) -> [UInt8]
+    /// Writes a new file of the host, for `--cidfile`; the path is absolute.
+    public var writeFile: @Sendable (String, [UInt8]) throws(DrydockError) -> Void = { path, _ throws(DrydockError) in
+        throw DrydockError(.unsupported, "open \(path): files cannot be written from here")
+    }
 
     /// Makes a context; see the properties for the meaning of each part.
     public init(

@@ -1,6 +1,7 @@
 import Diagnostics
 import ImageStore
 import OCI
+import Runtime
 
 /// The document of a container as the store keeps it: what `docker container inspect` prints, without what changes
 /// while it runs (`State`, the addresses in `NetworkSettings`).
@@ -50,6 +51,9 @@ struct ContainerDocument: Sendable {
             let key = "\(port.containerPort)/\(port.transport)"
             if !config.exposedPorts.contains(key) { config.exposedPorts.append(key) }
         }
+        for key in request.isolation.exposed where !config.exposedPorts.contains(key) {
+            config.exposedPorts.append(key)
+        }
         json = [
             "Id": .string(id), "Created": .string(created.description),
             "Path": .string(program.argv.first ?? ""), "Args": .strings(program.argv.dropFirst()),
@@ -59,7 +63,9 @@ struct ContainerDocument: Sendable {
             "HostsPath": .string(places.directory + "/hosts"), "LogPath": .string(places.log),
             "Name": .string("/" + name), "RestartCount": 0, "Driver": .string(places.driver), "Platform": "linux",
             "MountLabel": "", "ProcessLabel": "", "AppArmorProfile": "", "ExecIDs": nil,
-            "HostConfig": Self.hostConfig(request, mounts: mounts),
+            "HostConfig": request.isolation.hostConfig.reduce(Self.hostConfig(request, mounts: mounts)) {
+                $0.setting($1.key, $1.value)
+            },
             "GraphDriver": ["Data": places.graphData, "Name": .string(places.driver)],
             "Mounts": .array(mounts.map(\.json)),
             "Config": Self.config(config, id: id, request: request),
@@ -137,7 +143,8 @@ struct ContainerDocument: Sendable {
     private static func config(_ config: ContainerConfig, id: String, request: CreateRequest) -> JSONValue {
         let attach: (String) -> JSONValue = { .bool(request.attach.contains($0)) }
         var pairs: [(key: String, value: JSONValue)] = [
-            ("Hostname", .string(request.hostname ?? String(id.prefix(12)))), ("Domainname", ""),
+            ("Hostname", .string(request.hostname ?? String(id.prefix(12)))),
+            ("Domainname", .string(request.isolation.domainname)),
             ("User", .string(config.user)), ("AttachStdin", attach("stdin")), ("AttachStdout", attach("stdout")),
             ("AttachStderr", attach("stderr")),
         ]
@@ -152,6 +159,7 @@ struct ContainerDocument: Sendable {
         for key in ["Volumes", "WorkingDir", "Entrypoint", "OnBuild"] { pairs.append((key, rest[key] ?? nil)) }
         pairs.append(("Labels", rest["Labels"] ?? .object([])))
         if let signal = request.stopSignal ?? config.stopSignal { pairs.append(("StopSignal", .string(signal))) }
+        if !request.isolation.macAddress.isEmpty { pairs.append(("MacAddress", .string(request.isolation.macAddress))) }
         if let timeout = request.stopTimeout { pairs.append(("StopTimeout", .int(Int64(timeout)))) }
         return .object(pairs)
     }
@@ -218,6 +226,8 @@ struct ResolvedMount: Sendable, Hashable {
     var source: String
     var target: String
     var readOnly: Bool
+    var nonRecursive = false
+    var propagation = "rprivate"
 
     init(isVolume: Bool, name: String?, isNamed: Bool, source: String, target: String, readOnly: Bool) {
         self.isVolume = isVolume
@@ -235,6 +245,8 @@ struct ResolvedMount: Sendable, Hashable {
             isVolume: json["Type"]?.string == "volume", name: name, isNamed: (name?.count ?? 64) != 64, source: source,
             target: target,
             readOnly: json["RW"]?.bool == false)
+        nonRecursive = json["NonRecursive"]?.bool ?? false
+        if let propagation = json["Propagation"]?.string, !propagation.isEmpty { self.propagation = propagation }
     }
 
     var json: JSONValue {
@@ -243,19 +255,16 @@ struct ResolvedMount: Sendable, Hashable {
         pairs += [("Source", .string(source)), ("Destination", .string(target))]
         if isVolume { pairs.append(("Driver", "local")) }
         pairs += [("Mode", readOnly ? "ro" : isVolume ? "z" : ""), ("RW", .bool(!readOnly))]
-        pairs.append(("Propagation", isVolume ? "" : "rprivate"))
+        pairs.append(("Propagation", isVolume ? "" : .string(propagation)))
+        if nonRecursive { pairs.append(("NonRecursive", true)) }
         return .object(pairs)
     }
 }
 
 /// The paths of `/proc` and `/sys` that a container must not see or change, as Docker has them.
 enum DefaultPaths {
-    static let masked = [
-        "/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-        "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware",
-        "/sys/devices/virtual/powercap",
-    ]
-    static let readOnly = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
+    static let masked = SystemPaths.masked
+    static let readOnly = SystemPaths.readOnly
 }
 
 extension JSONValue {

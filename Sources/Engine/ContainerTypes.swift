@@ -10,6 +10,12 @@ public struct CreateRequest: Sendable {
         public var target: String
         /// Whether the container may only read it.
         public var readOnly: Bool
+        /// Whether what is mounted below the source stays away.
+        public var nonRecursive = false
+        /// How later mounts below it spread: `rprivate` and its like; empty for Docker's choice.
+        public var propagation = ""
+        /// Whether a missing source is made; `--mount` refuses it.
+        public var makesSource = true
 
         /// Makes a mount.
         public init(source: String?, target: String, readOnly: Bool = false) {
@@ -107,6 +113,8 @@ public struct CreateRequest: Sendable {
     public var pull = PullPolicy.missing
     /// `--platform`
     public var platform: Platform?
+    /// Namespaces, rights, devices and limits.
+    public var isolation = IsolationRequest()
 
     /// Makes a request for an image.
     public init(image: String) { self.image = image }

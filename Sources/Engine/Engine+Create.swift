@@ -36,10 +36,14 @@ extension Engine {
                     + "(\(Platform.current)) and no specific platform was requested")
         }
         try checkNetwork(request.network)
+        warnings += try request.isolation.validate(request)
         let id = Self.newID()
         let directory = runtime.directory(id)
         let mounts = try resolveMounts(request, image: config.config)
         var full = request
+        full.network = try sharing(request.network)
+        full.isolation.pidMode = try sharing(request.isolation.pidMode)
+        full.isolation.ipcMode = try sharing(request.isolation.ipcMode)
         if request.publishAll { full.ports += Self.exposed(config.config, besides: request.ports) }
         let driver = try storageDriver().driver
         let lowers = try store.layerMounts(for: image.id)
@@ -89,12 +93,19 @@ extension Engine {
         }
     }
 
+    /// The other container of a mode such as `container:NAME` by its ID, as Docker keeps it.
+    private func sharing(_ mode: String) throws(DrydockError) -> String {
+        guard mode.hasPrefix("container:") else { return mode }
+        do throws(DrydockError) {
+            return "container:" + (try store.container(String(mode.dropFirst(10))).id)
+        } catch {
+            throw error.exiting(125)
+        }
+    }
+
     private func checkNetwork(_ network: String) throws(DrydockError) {
         if ["default", "bridge", "none", "host"].contains(network) { return }
-        if network.hasPrefix("container:") {
-            _ = try store.container(String(network.dropFirst(10)))
-            return
-        }
+        if network.hasPrefix("container:") { return }
         throw DrydockError(
             .notFound, "network \(network) not found",
             remedy: "The networks here are bridge, host and none.", exitStatus: 125)
@@ -144,11 +155,21 @@ extension Engine {
             }
             if let source = mount.source, source.hasPrefix("/") {
                 // Docker's -v makes a directory of the host that is missing.
-                if !Files.exists(FilePath(source)) { try Files.makeDirectories(FilePath(source)) }
-                result.append(
-                    ResolvedMount(
-                        isVolume: false, name: nil, isNamed: false, source: source, target: mount.target,
-                        readOnly: mount.readOnly))
+                if !Files.exists(FilePath(source)) {
+                    guard mount.makesSource else {
+                        throw DrydockError(
+                            .invalidArgument,
+                            "invalid mount config for type \"bind\": bind source path does not exist: \(source)",
+                            remedy: "Make it first, or use -v, which makes a directory.", exitStatus: 125)
+                    }
+                    try Files.makeDirectories(FilePath(source))
+                }
+                var resolved = ResolvedMount(
+                    isVolume: false, name: nil, isNamed: false, source: source, target: mount.target,
+                    readOnly: mount.readOnly)
+                resolved.nonRecursive = mount.nonRecursive
+                if !mount.propagation.isEmpty { resolved.propagation = mount.propagation }
+                result.append(resolved)
             } else {
                 result.append(
                     try volume(mount.source, at: mount.target, readOnly: mount.readOnly))

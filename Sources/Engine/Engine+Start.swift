@@ -79,7 +79,8 @@ extension Engine {
         var lowers: [FilePath] = []
         if let chain { lowers = try store.layerMounts(chain: chain) }
         let config = document.config
-        let found = try UserLookup(LayerStack([upper(id)] + lowers)).find(config.user)
+        let found = try UserLookup(LayerStack([upper(id)] + lowers)).find(
+            config.user, groups: document.strings("HostConfig.GroupAdd"))
         let hostNetwork = document.networkMode == "host"
         var spec = ContainerSpec(
             id: id, hostname: document.hostname,
@@ -96,25 +97,33 @@ extension Engine {
         spec.stopSignal = Signal.number(config.stopSignal ?? "SIGTERM") ?? 15
         spec.capabilities = try capabilities(document)
         spec.mounts = document.mounts.map {
-            ContainerMount(.bind(FilePath($0.source)), at: $0.target, readOnly: $0.readOnly)
+            ContainerMount(
+                $0.isVolume
+                    ? .bind(FilePath($0.source))
+                    : .bindWith(
+                        FilePath($0.source), recursive: !$0.nonRecursive, propagation: Propagation($0.propagation)),
+                at: $0.target, readOnly: $0.readOnly)
         }
         for (target, options) in document.json.at("HostConfig.Tmpfs")?.pairs ?? [] {
             spec.mounts.append(ContainerMount(.tmpfs(options: options.string ?? ""), at: target))
         }
-        spec.network = try network(document)
         spec.ports = document.ports.map {
             PublishedPort(
                 hostAddress: $0.hostAddress.isEmpty ? "0.0.0.0" : $0.hostAddress, hostPort: $0.hostPort,
                 containerPort: $0.containerPort, transport: $0.transport == "udp" ? .udp : .tcp)
         }
+        spec.network = try network(document)
         for entry in document.strings("HostConfig.ExtraHosts") {
             let parts = entry.split(separator: ":", maxSplits: 1).map(String.init)
-            if parts.count == 2 { spec.extraHosts.append((name: parts[0], address: parts[1])) }
+            guard parts.count == 2 else { continue }
+            let address = parts[1] == "host-gateway" ? try runtime.hostGateway(spec.network) : parts[1]
+            spec.extraHosts.append((name: parts[0], address: address))
         }
         spec.nameServers = document.strings("HostConfig.Dns")
         if spec.network != .none, let port = try hubPort(), !hostNetwork || port > 0 {
             spec.hub = HubForward(address: HubForward.address(forHome: home.path), hubPort: port)
         }
+        try isolate(&spec, document)
         if document.autoRemove {
             spec.cleanupCommand = [
                 "/usr/bin/env", "DRYDOCK_HOME=\(home.path)", configuration.executable.string, "system", "cleanup", id,
@@ -155,8 +164,8 @@ extension Engine {
         }
         let dropped = try set("HostConfig.CapDrop")
         let added = try set("HostConfig.CapAdd")
-        let base = dropped == .all ? CapabilitySet.none : CapabilitySet(bits: CapabilitySet.docker.bits & ~dropped.bits)
-        return CapabilitySet(bits: base.bits | added.bits)
+        if added == .all { return CapabilitySet(bits: dropped == .all ? added.bits : added.bits & ~dropped.bits) }
+        return CapabilitySet(bits: CapabilitySet.docker.bits & ~dropped.bits | added.bits)
     }
 
     /// The environment in Docker's order: PATH and HOSTNAME, TERM for a terminal, the configuration's, HOME.

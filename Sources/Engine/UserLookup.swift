@@ -24,8 +24,10 @@ struct UserLookup {
         group = table((try? files.read("/etc/group")) ?? nil)
     }
 
-    /// - Parameter text: `user`, `uid`, `user:group`, `uid:gid` in any mixture; empty for root.
-    func find(_ text: String) throws(DrydockError) -> Result {
+    /// - Parameters:
+    ///   - text: `user`, `uid`, `user:group`, `uid:gid` in any mixture; empty for root.
+    ///   - added: more groups, by name or number (`--group-add`).
+    func find(_ text: String, groups added: [String] = []) throws(DrydockError) -> Result {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         let name = parts.first ?? ""
         let wanted = name.isEmpty ? "0" : name
@@ -49,6 +51,17 @@ struct UserLookup {
         } else if let user = entry?[0] {
             groups = group.filter { $0.count > 3 && $0[3].split(separator: ",").contains(user) }
                 .compactMap { UInt32($0[2]) }
+        }
+        for name in added {
+            guard
+                let number = group.first(where: { $0.count > 2 && $0[0] == name }).flatMap({ UInt32($0[2]) })
+                    ?? UInt32(name)
+            else {
+                throw DrydockError(
+                    .invalidArgument, "Unable to find group \(name)",
+                    remedy: "Use a number, or a name that the image's /etc/group has.", exitStatus: 125)
+            }
+            groups.append(number)
         }
         var all = [gid]
         for extra in groups where !all.contains(extra) { all.append(extra) }

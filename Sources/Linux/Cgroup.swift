@@ -61,6 +61,36 @@ public enum Cgroups {
     }
 }
 
+/// A value that is written into a file of a cgroup.
+public struct CgroupSetting: Sendable, Hashable {
+    /// The controller that has the file.
+    public var controller: String
+    /// The file.
+    public var file: String
+    /// The value.
+    public var value: String
+    /// Whether a kernel without the file does without it.
+    public var optional: Bool
+
+    /// Makes a setting.
+    public init(_ controller: String, _ file: String, _ value: String, optional: Bool = false) {
+        self.controller = controller
+        self.file = file
+        self.value = value
+        self.optional = optional
+    }
+
+    /// The setting as a line of a plan.
+    public var line: String { "\(controller) \(optional ? 1 : 0) \(file) \(value)" }
+
+    /// Reads a line of a plan.
+    public init?(line: some StringProtocol) {
+        let fields = line.split(maxSplits: 3, omittingEmptySubsequences: false) { $0 == " " }.map { String($0) }
+        guard fields.count == 4 else { return nil }
+        self.init(fields[0], fields[2], fields[3], optional: fields[1] == "1")
+    }
+}
+
 /// The cgroup of one container.
 ///
 /// Moving a process into a cgroup makes the kernel wait for every processor (10 ms and more), being born in one costs
@@ -73,53 +103,122 @@ public final class ContainerCgroup: Sendable {
 
     /// Makes a cgroup with limits.
     /// - Parameters:
-    ///   - name: the container's id.
-    ///   - memory: bytes, nil for no limit.
-    ///   - pids: processes, nil for no limit.
-    /// - Throws: where this process may not, or the limits cannot be set.
-    public init(name: String, memory: Int64?, pids: Int64?) throws(DrydockError) {
-        switch Cgroups.layout() {
-        case .absent:
-            throw DrydockError(
-                .unsupported, "cgroups are not mounted", remedy: "mount /sys/fs/cgroup", exitStatus: 125)
-        case .unified(let root):
-            let parent = Cgroups.parent(root).appending("drydock")
-            if !Files.exists(parent) {
-                try Files.makeDirectories(parent)
-                for place in [parent.removingLastComponent(), parent] {
-                    for controller in ["+memory", "+pids", "+cpu"] {
-                        try? Files.write(Array(controller.utf8), toFile: place.appending("cgroup.subtree_control"))
+    ///   - path: below the tree; without a slash at its beginning, below `drydock`.
+    ///   - settings: what is written into its files, in order.
+    ///   - devices: what may be done with devices, empty for everything. Without root, and where the kernel has no
+    ///     way for it, nothing more than the owner's rights holds a container back.
+    /// - Throws: where this process may not, or the limits cannot be set. Nothing is left behind then.
+    public init(path: String, settings: [CgroupSetting], devices: [DeviceRule]) throws(DrydockError) {
+        let name = FilePath(path.hasPrefix("/") ? String(path.drop { $0 == "/" }) : "drydock/" + path)
+            .lexicallyNormalized()
+        guard !name.isEmpty, name.components.first != ".." else {
+            throw DrydockError(.invalidArgument, "invalid cgroup path: \(path)", exitStatus: 125)
+        }
+        var made: [FilePath] = []
+        var birthplace: FilePath?
+        do throws(DrydockError) {
+            switch Cgroups.layout() {
+            case .absent:
+                throw DrydockError(
+                    .unsupported, "cgroups are not mounted", remedy: "mount /sys/fs/cgroup", exitStatus: 125)
+            case .unified(let root):
+                let directory = try Self.unified(root, name)
+                birthplace = directory
+                try Self.write(settings) { (_: String) throws(DrydockError) in directory }
+            case .separate(let trees):
+                let hybrid: FilePath = "/sys/fs/cgroup/unified"
+                if Files.exists(hybrid.appending("cgroup.procs")) {
+                    let directory = hybrid.pushing(name)
+                    try Files.makeDirectories(directory)
+                    birthplace = directory
+                }
+                var all = settings
+                if !devices.isEmpty, UserNamespace.current == .root,
+                    birthplace.map({ !Self.filter(devices, $0) }) ?? true, trees["devices"] != nil
+                {
+                    all += devices.map {
+                        CgroupSetting(
+                            "devices", $0.allow ? "devices.allow" : "devices.deny", $0.isEverything ? "a" : $0.text)
                     }
                 }
-            }
-            let directory = parent.appending(name)
-            try Files.makeDirectories(directory)
-            birthplace = directory
-            others = []
-            if let memory { try Files.write(Array(String(memory).utf8), toFile: directory.appending("memory.max")) }
-            if let pids { try Files.write(Array(String(pids).utf8), toFile: directory.appending("pids.max")) }
-        case .separate(let trees):
-            let hybrid: FilePath = "/sys/fs/cgroup/unified"
-            var born: FilePath?
-            if Files.exists(hybrid.appending("cgroup.procs")) {
-                let directory = hybrid.appending("drydock").appending(name)
-                try Files.makeDirectories(directory)
-                born = directory
-            }
-            birthplace = born
-            var made: [FilePath] = []
-            let wanted = [("pids", pids, "pids.max"), ("memory", memory, "memory.limit_in_bytes")]
-            for (controller, limit, file) in wanted {
-                guard let limit else { continue }
-                guard let tree = trees[controller] else {
-                    throw DrydockError(.unsupported, "the \(controller) cgroup is not mounted", exitStatus: 125)
+                try Self.write(all) { (controller: String) throws(DrydockError) in
+                    guard let tree = trees[controller] else {
+                        throw DrydockError(.unsupported, "the \(controller) cgroup is not mounted", exitStatus: 125)
+                    }
+                    let directory = tree.pushing(name)
+                    if !made.contains(directory) {
+                        try Files.makeDirectories(directory)
+                        made.append(directory)
+                    }
+                    return directory
                 }
-                let directory = tree.appending("drydock").appending(name)
-                try Files.makeDirectories(directory)
-                made.append(directory)
-                try Files.write(Array(String(limit).utf8), toFile: directory.appending(file))
             }
-            others = made
+            if case .unified = Cgroups.layout(), let birthplace, !devices.isEmpty, UserNamespace.current == .root {
+                _ = Self.filter(devices, birthplace)
+            }
+        } catch {
+            for directory in made + [birthplace].compactMap({ $0 }) { rmdir(directory.string) }
+            throw error
+        }
+        self.birthplace = birthplace
+        others = made
+    }
+
+    private static func unified(_ root: FilePath, _ name: FilePath) throws(DrydockError) -> FilePath {
+        let directory = Cgroups.parent(root).pushing(name)
+        if !Files.exists(directory.removingLastComponent()) {
+            try Files.makeDirectories(directory.removingLastComponent())
+        }
+        // The controllers have to be handed down at each step of the way.
+        var place = Cgroups.parent(root)
+        for component in name.components.dropLast() {
+            hand(downFrom: place)
+            place.append(component)
+        }
+        hand(downFrom: place)
+        try Files.makeDirectories(directory)
+        return directory
+    }
+
+    private static func hand(downFrom place: FilePath) {
+        let file = place.appending("cgroup.subtree_control")
+        let active = (Files.line(file) ?? "").split(separator: " ")
+        for controller in ["memory", "pids", "cpu", "cpuset", "io"] where !active.contains(Substring(controller)) {
+            try? Files.write(Array("+\(controller)".utf8), toFile: file)
+        }
+    }
+
+    private static func filter(_ rules: [DeviceRule], _ place: FilePath) -> Bool {
+        do {
+            let directory = try OwnedDescriptor.open(place, .readOnly)
+            try DeviceFilter(rules).attach(to: directory.number)
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    private static func write(
+        _ settings: [CgroupSetting], _ place: (String) throws(DrydockError) -> FilePath
+    ) throws(DrydockError) {
+        for setting in settings {
+            do throws(DrydockError) {
+                let directory = try place(setting.controller)
+                var value = setting.value
+                if setting.controller == "cpuset", value.isEmpty {
+                    // A cpuset of version 1 begins empty, and nothing can run in it: it takes its parent's.
+                    let parent = directory.removingLastComponent()
+                    if Files.line(parent.appending(setting.file)) == "" {
+                        let above = Files.line(parent.removingLastComponent().appending(setting.file)) ?? ""
+                        try Files.write(Array(above.utf8), toFile: parent.appending(setting.file))
+                    }
+                    value = Files.line(parent.appending(setting.file)) ?? ""
+                }
+                try Files.write(Array(value.utf8), toFile: directory.appending(setting.file))
+            } catch {
+                if setting.optional { continue }
+                throw error
+            }
         }
     }
 

@@ -22,7 +22,11 @@ struct ContainerFiles {
         }
         for mount in spec.mounts {
             // As Docker does it: a missing directory of the host is made.
-            if case .bind(let source) = mount.source, !Files.exists(source) { try Files.makeDirectories(source) }
+            switch mount.source {
+            case .bind(let source), .bindWith(let source, _, _):
+                if !Files.exists(source) { try Files.makeDirectories(source) }
+            case .tmpfs: break
+            }
         }
         try write("hostname", spec.hostname + "\n")
         try write("hosts", hosts)
@@ -62,8 +66,23 @@ struct ContainerFiles {
         return text
     }
 
+    /// What was asked for in the place of what the host has.
     var resolver: String {
-        if !spec.nameServers.isEmpty { return spec.nameServers.map { "nameserver \($0)\n" }.joined() }
+        var lines = inheritedResolver.split(separator: "\n").map(String.init)
+        func replace(_ word: String, _ values: [String]) {
+            guard !values.isEmpty else { return }
+            lines.removeAll { $0.hasPrefix(word + " ") || $0.hasPrefix(word + "\t") }
+            if word == "search" { lines.removeAll { $0.hasPrefix("domain ") } }
+            if word == "nameserver" { lines.insert(contentsOf: values.map { "nameserver \($0)" }, at: 0) }
+            if word != "nameserver", values != ["."] { lines.append(word + " " + values.joined(separator: " ")) }
+        }
+        replace("nameserver", spec.nameServers)
+        replace("search", spec.searchDomains)
+        replace("options", spec.resolverOptions)
+        return lines.map { $0 + "\n" }.joined()
+    }
+
+    private var inheritedResolver: String {
         let host = (try? Files.read("/etc/resolv.conf")).map { String(decoding: $0, as: UTF8.self) } ?? ""
         if networkKind == "host" || networkKind == "none" { return host }
         if networkKind == "slirp4netns" { return "nameserver 10.0.2.3\n" }

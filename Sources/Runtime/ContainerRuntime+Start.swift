@@ -14,10 +14,10 @@ extension ContainerRuntime {
 
     /// What the runtime would do to start the container, without doing it (`explain plan`).
     public func plan(_ spec: ContainerSpec) throws(DrydockError) -> LaunchPlan {
-        try plan(spec, NetworkChoice(spec.network, UserNamespace.current))
+        try compiler(spec, NetworkChoice(spec.network, UserNamespace.current)).compile()
     }
 
-    private func plan(_ spec: ContainerSpec, _ network: NetworkChoice) throws(DrydockError) -> LaunchPlan {
+    func compiler(_ spec: ContainerSpec, _ network: NetworkChoice) throws(DrydockError) -> PlanCompiler {
         let privilege = UserNamespace.current
         if privilege == .single, spec.user.uid != 0 || spec.user.gid != 0 {
             throw DrydockError(
@@ -25,11 +25,31 @@ extension ContainerRuntime {
                 reason: "this user has no range of subordinate ids, so the container has one user",
                 remedy: "install uidmap and add a line for this user to /etc/subuid and /etc/subgid", exitStatus: 125)
         }
-        return PlanCompiler(
+        var compiler = PlanCompiler(
             spec: spec, directory: directory(spec.id), privilege: privilege, networkKind: network.kind,
             idMaps: (UserNamespace.idMap("/proc/self/uid_map"), UserNamespace.idMap("/proc/self/gid_map")),
-            cgroups: Cgroups.layout()
-        ).compile()
+            cgroups: Cgroups.layout())
+        for (kind, mode, word) in [
+            (Namespace.pid, spec.pidMode, "PID"), (.ipc, spec.ipcMode, "IPC"), (.uts, spec.utsMode, "UTS"),
+        ] {
+            if case .container(let id) = mode { compiler.joined[kind] = try process(of: id, word) }
+        }
+        if case .container(let id) = spec.network {
+            compiler.joined[.network] = try process(of: id, "network")
+            compiler.networkFiles = directory(id)
+        }
+        return compiler
+    }
+
+    /// The first process of a container whose namespace another one wants.
+    private func process(of id: String, _ namespace: String) throws(DrydockError) -> Int32 {
+        guard case .running(let info) = try state(id) else {
+            throw DrydockError(
+                .conflict, "cannot join \(namespace) namespace of a non running container: \(id)",
+                reason: "a namespace lives as long as a process in it", remedy: "docker start \(id.prefix(12))",
+                exitStatus: 125)
+        }
+        return info.pid
     }
 
     /// Starts a container: its monitor, the namespaces, the root, the program.
@@ -46,11 +66,11 @@ extension ContainerRuntime {
             throw DrydockError(.internal, "the user namespace was not entered before a container was started")
         }
         let network = try NetworkChoice(spec.network, UserNamespace.current)
-        let plan = try plan(spec, network)
+        let compiler = try compiler(spec, network)
+        let plan = compiler.compile()
         try ContainerFiles(spec: spec, directory: directory(spec.id), networkKind: network.kind).prepare()
         try LaunchFacts(
-            restrictions: Restrictions(spec), isRoot: UserNamespace.current == .root, network: network.kind,
-            terminal: spec.terminal
+            restrictions: Restrictions(spec), isRoot: compiler.isRoot, shared: compiler.shared, terminal: spec.terminal
         ).write(to: directory(spec.id))
         var settings = MonitorSettings()
         settings.directory = directory(spec.id).string
@@ -67,8 +87,10 @@ extension ContainerRuntime {
         let (own, other) = try UnixSocket.pair()
         let spawning = span.begin("launch.monitor")
         do throws(DrydockError) {
+            // A container that finds its way to this program in /proc must not be able to write it (CVE-2019-5736).
+            let view = SealedView(of: monitor)
             _ = try ChildProcess.spawn(
-                monitor.string, ["drydock-monitor", spec.id], descriptors: [3: other.number], detached: true,
+                view.path, ["drydock-monitor", spec.id], descriptors: [3: other.number], detached: true,
                 directory: "/")
         } catch {
             let failure = Self.monitorMissing(monitor, error)
@@ -84,6 +106,19 @@ extension ContainerRuntime {
         return ContainerSession(
             connection: connection, options: attach, terminal: spec.terminal, pid: reply.pid, network: reply.network,
             notices: network.notices + reply.notices)
+    }
+
+    /// The address under which a container finds this machine (`--add-host NAME:host-gateway`).
+    public func hostGateway(_ mode: NetworkMode) throws(DrydockError) -> String {
+        switch try NetworkChoice(mode, UserNamespace.current).kind {
+        case "bridge": return try Bridge.ensure().gateway.description
+        case "host": return "127.0.0.1"
+        default:
+            throw DrydockError(
+                .unsupported, "unable to derive the IP value for host-gateway",
+                reason: "without a bridge, which needs root, no address of this machine leads to it from a container",
+                remedy: "use --network host, or the hub's name, hub.drydock", exitStatus: 125)
+        }
     }
 
     private static func monitorMissing(_ path: FilePath, _ error: DrydockError) -> DrydockError {

@@ -1,3 +1,4 @@
+public import Linux
 public import SystemPackage
 
 /// All that the runtime has to know to start a container; nothing in it is looked up later.
@@ -36,12 +37,42 @@ public struct ContainerSpec: Sendable {
     public var extraHosts: [(name: String, address: String)] = []
     /// Name servers; the host's where empty.
     public var nameServers: [String] = []
+    /// Domains in which short names are looked up; the host's where empty, none where it is only a dot.
+    public var searchDomains: [String] = []
+    /// Options of the resolver; the host's where empty.
+    public var resolverOptions: [String] = []
+    /// The hardware address on the bridge, as text; empty for one made from the IP address.
+    public var hardwareAddress = ""
+    /// Which process ids it sees.
+    public var pidMode = NamespaceMode.own
+    /// Which System V objects, message queues and shared memory it sees.
+    public var ipcMode = NamespaceMode.own
+    /// Whether it has no shared memory at all (`--ipc none`).
+    public var withoutSharedMemory = false
+    /// Whose host name it has.
+    public var utsMode = NamespaceMode.own
+    /// Which cgroups it sees.
+    public var cgroupMode = NamespaceMode.own
+    /// Whether its first process only looks after the program (`--init`).
+    public var initProcess = false
+    /// How likely the kernel ends it when memory runs out, -1000 to 1000.
+    public var oomScoreAdjustment: Int?
+    /// Values below /proc/sys.
+    public var sysctls: [(name: String, value: String)] = []
+    /// Devices besides those that every container has.
+    public var devices: [ContainerDevice] = []
+    /// What it may do with devices besides what Docker allows every container.
+    public var deviceRules: [DeviceRule] = []
+    /// Whether what of /proc and /sys concerns the machine is hidden and protected.
+    public var hidesSystemPaths = true
+    /// The cgroup above its own, empty for `drydock`.
+    public var cgroupParent = ""
     /// The capabilities of the container's root.
     public var capabilities = CapabilitySet.docker
     /// Nothing is hidden, everything is allowed (`--privileged`).
     public var privileged = false
     /// Whether programs can never gain rights by being executed (setuid, file capabilities).
-    public var noNewPrivileges = true
+    public var noNewPrivileges = false
     /// Whether the root is read-only.
     public var readOnlyRoot = false
     /// The size of `/dev/shm` in bytes.
@@ -104,6 +135,8 @@ public struct ContainerMount: Sendable, Hashable {
     public enum Source: Sendable, Hashable {
         /// A file or a directory of the host (`-v /host:/there`), with what is mounted below it.
         case bind(FilePath)
+        /// The same, with a choice of what comes along and how later mounts spread.
+        case bindWith(FilePath, recursive: Bool, propagation: Propagation?)
         /// An empty file system in memory with mount options (`size=64m`, `mode=1777`).
         case tmpfs(options: String)
     }
@@ -209,15 +242,67 @@ public struct ResourceLimit: Sendable, Hashable {
     }
 }
 
-/// Limits of a cgroup; nil is unlimited.
-public struct CgroupResources: Sendable, Hashable {
-    /// Bytes of memory.
-    public var memory: Int64?
-    /// Number of processes.
-    public var pids: Int64?
+/// Whose namespace of a kind a container has.
+public enum NamespaceMode: Sendable, Hashable {
+    /// Its own.
+    case own
+    /// The host's.
+    case host
+    /// That of another container, by id.
+    case container(String)
+}
 
-    /// No limits.
-    public init() {}
+/// A device that a container sees.
+public struct ContainerDevice: Sendable, Hashable {
+    /// The kind of device.
+    public enum Kind: String, Sendable {
+        /// Bytes in a row.
+        case character = "c"
+        /// Blocks, such as disks.
+        case block = "b"
+        /// A named pipe.
+        case pipe = "p"
+
+        var type: UInt32 {
+            switch self {
+            case .character: 0o020000
+            case .block: 0o060000
+            case .pipe: 0o010000
+            }
+        }
+    }
+
+    /// The path inside.
+    public var path: String
+    /// The path outside, where it is another one.
+    public var hostPath: String?
+    /// The kind.
+    public var kind: Kind
+    /// The major number.
+    public var major: UInt32
+    /// The minor number.
+    public var minor: UInt32
+    /// The permissions of the node.
+    public var mode: UInt32
+    /// The owner of the node.
+    public var uid: UInt32
+    /// The group of the node.
+    public var gid: UInt32
+
+    /// Makes a device.
+    public init(
+        path: String, hostPath: String? = nil, kind: Kind, major: UInt32, minor: UInt32, mode: UInt32 = 0o666,
+        uid: UInt32 = 0, gid: UInt32 = 0
+    ) {
+        self.path = path
+        self.hostPath = hostPath
+        self.kind = kind
+        self.major = major
+        self.minor = minor
+        self.mode = mode
+        self.uid = uid
+        self.gid = gid
+    }
 }
 
 /// A program that is started in a running container (`docker exec`).
@@ -244,4 +329,12 @@ public struct ExecSpec: Sendable {
         self.arguments = arguments
         self.environment = environment
     }
+}
+
+extension ResourceLimit {
+    /// The numbers of limits by the names that `--ulimit` has for them.
+    public static let numbers: [String: Int32] = [
+        "cpu": 0, "fsize": 1, "data": 2, "stack": 3, "core": 4, "rss": 5, "nproc": 6, "nofile": 7, "memlock": 8,
+        "as": 9, "locks": 10, "sigpending": 11, "msgqueue": 12, "nice": 13, "rtprio": 14, "rttime": 15,
+    ]
 }

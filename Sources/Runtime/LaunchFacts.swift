@@ -23,14 +23,14 @@ struct Restrictions: Equatable {
     init(_ json: JSONValue) {
         capabilities = CapabilitySet(bits: UInt64(bitPattern: json["capabilities"]?.int ?? 0))
         privileged = json["privileged"]?.bool ?? false
-        noNewPrivileges = json["noNewPrivileges"]?.bool ?? true
+        noNewPrivileges = json["noNewPrivileges"]?.bool ?? false
         readOnlyRoot = json["readOnlyRoot"]?.bool ?? false
         limits = (json["limits"]?.array ?? []).compactMap { entry in
             let numbers = (entry.array ?? []).compactMap(\.int)
             guard numbers.count == 3 else { return nil }
             return ResourceLimit(resource: Int32(truncatingIfNeeded: numbers[0]), soft: numbers[1], hard: numbers[2])
         }
-        seccompFilter = (json["seccomp"]?.array ?? []).compactMap { $0.int.map { UInt8(truncatingIfNeeded: $0) } }
+        seccompFilter = []
     }
 
     var json: JSONValue {
@@ -38,7 +38,6 @@ struct Restrictions: Equatable {
             "capabilities": .int(Int64(bitPattern: capabilities.bits)), "privileged": .bool(privileged),
             "noNewPrivileges": .bool(noNewPrivileges), "readOnlyRoot": .bool(readOnlyRoot),
             "limits": .array(limits.map { [.int(Int64($0.resource)), .int($0.soft), .int($0.hard)] }),
-            "seccomp": .array(seccompFilter.map { .int(Int64($0)) }),
         ]
     }
 }
@@ -47,31 +46,39 @@ struct Restrictions: Equatable {
 struct LaunchFacts: Equatable {
     var restrictions: Restrictions
     var isRoot: Bool
-    var network: String
     var terminal: Bool
+    /// The namespaces that are the host's.
+    var shared: [Namespace]
 
-    init(restrictions: Restrictions, isRoot: Bool, network: String, terminal: Bool) {
+    init(restrictions: Restrictions, isRoot: Bool, shared: [Namespace], terminal: Bool) {
         self.terminal = terminal
+        self.shared = shared
         self.restrictions = restrictions
         self.isRoot = isRoot
-        self.network = network
     }
 
     static func file(_ directory: FilePath) -> FilePath { directory.appending("launch.json") }
+
+    private static func filter(_ directory: FilePath) -> FilePath { directory.appending("seccomp.bpf") }
 
     init(readFrom directory: FilePath) throws(DrydockError) {
         let json = try JSONValue(parsing: try Files.read(Self.file(directory)))
         restrictions = Restrictions(json["restrictions"] ?? .null)
         isRoot = json["root"]?.bool ?? true
-        network = json["network"]?.string ?? "none"
+        shared = (json["shared"]?.array ?? []).compactMap { $0.string.flatMap(Namespace.init(rawValue:)) }
         terminal = json["terminal"]?.bool ?? false
+        if json["filtered"]?.bool == true { restrictions.seccompFilter = try Files.read(Self.filter(directory)) }
     }
 
     func write(to directory: FilePath) throws(DrydockError) {
         let json: JSONValue = [
-            "restrictions": restrictions.json, "root": .bool(isRoot), "network": .string(network),
-            "terminal": .bool(terminal),
+            "restrictions": restrictions.json, "root": .bool(isRoot),
+            "shared": .array(shared.map { .string($0.rawValue) }), "terminal": .bool(terminal),
+            "filtered": .bool(!restrictions.seccompFilter.isEmpty),
         ]
+        if !restrictions.seccompFilter.isEmpty {
+            try AtomicFile.write(restrictions.seccompFilter, to: Self.filter(directory), durable: false)
+        }
         try AtomicFile.write(Array(json.compact.utf8), to: Self.file(directory), durable: false)
     }
 }

@@ -1,3 +1,5 @@
+import Linux
+
 extension LaunchOperation: CustomStringConvertible {
     /// What the operation does, in words; errors and `explain plan` use it.
     public var description: String {
@@ -9,13 +11,19 @@ extension LaunchOperation: CustomStringConvertible {
         case .overlay(let lower, let upper, _, let target, _, _):
             "mount overlay on \(target): \(lower.count) read-only layer\(lower.count == 1 ? "" : "s") below \(upper)"
         case .root(let path): "take \(path) as the root"
-        case .mount(let type, _, let target, let flags, let data, _):
-            "mount \(type) on \(target)" + (flags.contains(.readOnly) ? ", read-only" : "")
-                + (data.isEmpty ? "" : " (\(data))")
-        case .bind(let source, let target, let readOnly, _):
-            "mount \(source) of the host on \(target)" + (readOnly ? ", read-only" : "")
-        case .device(let path, let major, let minor, let fromHost):
-            fromHost ? "mount the host's \(path) on \(path)" : "mknod \(path) (device \(major):\(minor))"
+        case .joinFile(let path, let kind): "join the \(kind.rawValue) namespace \(path)"
+        case .mountFileSystem(let mount):
+            "mount \(mount.type) on \(mount.target)" + (mount.flags.contains(.readOnly) ? ", read-only" : "")
+                + (mount.data.isEmpty ? "" : " (\(mount.data))")
+        case .bindMount(let mount):
+            "mount \(mount.source) of the host on \(mount.target)"
+                + (mount.attributes.contains(.readOnly) ? ", read-only" : "")
+        case .borrow(let namespace, let path): "mount \(path) of the other container (\(namespace)) on \(path)"
+        case .deviceNode(let device, let fromHost):
+            fromHost
+                ? "mount the host's \(device.hostPath ?? device.path) on \(device.path)"
+                : "mknod \(device.path) (device \(device.major):\(device.minor))"
+        case .sysctl(let name, let value): "set \(name) to \(value)"
         case .symlink(let path, let to): "symlink \(path) to \(to)"
         case .directory(let path, _): "mkdir \(path)"
         case .mask(let path): "hide \(path)"
@@ -23,13 +31,15 @@ extension LaunchOperation: CustomStringConvertible {
         case .console(let path): "open a terminal" + (path.isEmpty ? "" : " and mount it on \(path)")
         case .pivot: "pivot_root: the new root becomes / and the old one goes away"
         case .readOnlyRoot: "make / read-only"
+        case .propagation: "decide how mounts on / spread"
         case .hostname(let name): "sethostname \(name)"
         case .domainname(let name): "setdomainname \(name)"
         case .loopback: "bring the loopback device up"
         case .standardStreams: "connect standard input, output and error"
         case .session: "setsid"
         case .closeDescriptors: "close every other file descriptor"
-        case .workingDirectory(let path): "chdir to \(path)"
+        case .keyring(let name): "join a session keyring of its own (\(name))"
+        case .workingDirectory(let path, _): "chdir to \(path)"
         case .limit(let limit): "setrlimit \(limit.resource) to \(limit.soft):\(limit.hard)"
         case .write(let path, let value, _): "write \(value) to \(path)"
         case .umask(let mask): "umask 0\(String(mask, radix: 8))"
@@ -40,10 +50,19 @@ extension LaunchOperation: CustomStringConvertible {
         case .seccomp(let filter): "load a seccomp filter of \(filter.count / 8) instructions"
         case .defaultSignals: "put signals back to their defaults"
         case .deathSignal(let number): "ask for signal \(number) when the monitor dies"
+        case .initProcess: "leave a first process that passes signals on and reaps orphans"
+        case .hook(let hook, _): "run the hook \(hook.path)"
+        case .hooks(let hooks, _): "run the hooks " + hooks.map(\.path).joined(separator: ", ")
+        case .findProgram: "find the program"
+        case .awaitStart: "wait to be started"
         case .execute(let arguments, _): "exec \(arguments.joined(separator: " "))"
         case .idMaps: "write the id maps of the user namespace"
-        case .cgroup(let name, _): "create cgroup \(name) and put the container into it"
-        case .network(let kind, _, _): "connect the network (\(kind))"
+        case .cgroup(let cgroup):
+            "create cgroup \(cgroup.path) and put the container into it"
+                + (cgroup.settings.isEmpty
+                    ? "" : ": " + cgroup.settings.map { "\($0.file)=\($0.value)" }.joined(separator: ", "))
+                + (cgroup.devices.isEmpty ? "" : " (\(cgroup.devices.count) device rules)")
+        case .network(let kind, _, _, _): "connect the network (\(kind))"
         case .forward(let hub): "listen on \(hub.address):\(hub.port) inside for \(hub.name)"
         case .publish(let port):
             "listen on \(port.hostAddress):\(port.hostPort) for port \(port.containerPort)/\(port.transport.rawValue)"
@@ -55,15 +74,22 @@ extension LaunchOperation: CustomStringConvertible {
     public var traceName: String {
         let name =
             switch self {
-            case .join: "join"
+            case .join, .joinFile: "join"
+            case .borrow: "borrow"
+            case .sysctl: "sysctl"
+            case .keyring: "keyring"
+            case .initProcess: "init"
+            case .hook, .hooks: "hook"
+            case .findProgram: "find"
+            case .awaitStart: "start"
             case .fork: "fork"
             case .unshare: "unshare"
-            case .privateMounts: "propagation"
+            case .privateMounts, .propagation: "propagation"
             case .overlay: "overlay"
             case .root: "root"
-            case .mount: "mount"
-            case .bind: "bind"
-            case .device: "device"
+            case .mountFileSystem: "mount"
+            case .bindMount: "bind"
+            case .deviceNode: "device"
             case .symlink: "symlink"
             case .directory: "mkdir"
             case .mask: "mask"

@@ -1,4 +1,6 @@
 import CLinux
+import Diagnostics
+import Linux
 
 extension LaunchPlan {
     /// The plan as the interpreter reads it: a header, the table of operations, the texts.
@@ -85,24 +87,51 @@ extension LaunchOperation {
         case .root(let path):
             code(CL_OP_ROOT)
             op.s.3 = writer.text(path)
-        case .mount(let type, let source, let target, let flags, let data, let optional):
+        case .joinFile(let path, let kind):
+            code(CL_OP_JOIN)
+            op.s.1 = writer.text(path)
+            op.n.0 = kind.flag
+        case .mountFileSystem(let mount):
             code(CL_OP_MOUNT)
-            op.s = (writer.text(type), writer.text(source), writer.text(target), data.isEmpty ? 0 : writer.text(data))
-            op.n.0 = flags.rawValue
-            op.n.1 = 0o755
-            flag(CL_F_OPTIONAL, optional)
-        case .bind(let source, let target, let readOnly, let optional):
+            op.s = (
+                writer.text(mount.type), writer.text(mount.source), writer.text(mount.target),
+                mount.data.isEmpty ? 0 : writer.text(mount.data)
+            )
+            op.n = (mount.flags.rawValue, 0o755, mount.propagation?.flags ?? 0, 0)
+            flag(CL_F_OPTIONAL, mount.optional)
+        case .bindMount(let mount):
             code(CL_OP_BIND)
-            op.s.1 = writer.text(source)
-            op.s.2 = writer.text(target)
-            op.n.0 = readOnly ? 1 : 0
-            op.n.1 = 1
-            flag(CL_F_OPTIONAL, optional)
-        case .device(let path, let major, let minor, let fromHost):
-            code(CL_OP_MKNOD)
+            op.s.1 = writer.text(mount.source)
+            op.s.2 = writer.text(mount.target)
+            op.n = (
+                mount.attributes.rawValue, (mount.recursive ? 1 : 0) + (mount.recursiveAttributes ? 2 : 0),
+                mount.propagation?.flags ?? 0, mount.cleared.rawValue
+            )
+            flag(CL_F_OPTIONAL, mount.optional)
+        case .borrow(let namespace, let path):
+            code(CL_OP_BORROW)
+            op.s.1 = writer.text(namespace)
             op.s.2 = writer.text(path)
-            op.n = (0o020666, Int64(major), Int64(minor), 0)
+        case .deviceNode(let device, let fromHost):
+            code(CL_OP_MKNOD)
+            if let host = device.hostPath { op.s.1 = writer.text(host) }
+            op.s.2 = writer.text(device.path)
+            op.n = (
+                Int64(device.kind.type | device.mode), Int64(device.major), Int64(device.minor),
+                Int64(device.uid) << 32 | Int64(device.gid)
+            )
             flag(CL_F_BIND_DEVICE, fromHost)
+        case .sysctl(let name, let value):
+            code(CL_OP_WRITE)
+            op.s.1 = writer.text(value)
+            // The dots of a name separate directories, unless it is written with slashes.
+            let path = name.contains("/") ? name : String(name.map { $0 == "." ? "/" : $0 })
+            op.s.2 = writer.text("/proc/sys/" + path)
+            flag(CL_F_IN_ROOT, true)
+        case .propagation(let propagation, let recursive):
+            code(CL_OP_PROPAGATION)
+            op.n.0 = propagation.flags & ~(1 << 14)
+            op.n.1 = recursive ? 0 : 1
         case .symlink(let path, let to):
             code(CL_OP_SYMLINK)
             op.s.0 = writer.text(to)
@@ -140,10 +169,13 @@ extension LaunchOperation {
         case .standardStreams: op.code = UInt32(CL_OP_STDIO)
         case .session: op.code = UInt32(CL_OP_SESSION)
         case .closeDescriptors: op.code = UInt32(CL_OP_CLOSE)
-        case .workingDirectory(let path):
+        case .keyring(let name):
+            op.code = UInt32(CL_OP_KEYRING)
+            op.s.0 = writer.text(name)
+        case .workingDirectory(let path, let create):
             op.code = UInt32(CL_OP_CHDIR)
             op.s.0 = writer.text(path)
-            op.n.0 = 1
+            op.n.0 = create ? 1 : 0
         case .limit(let limit):
             op.code = UInt32(CL_OP_RLIMIT)
             op.n = (Int64(limit.resource), limit.soft, limit.hard, 0)
@@ -172,12 +204,24 @@ extension LaunchOperation {
         case .noNewPrivileges: op.code = UInt32(CL_OP_NO_NEW_PRIVS)
         case .seccomp(let filter):
             op.code = UInt32(CL_OP_SECCOMP)
-            op.n.0 = Int64(filter.count / 8)
+            // The container's own choice decides about speculation, not the filter (SECCOMP_FILTER_FLAG_SPEC_ALLOW).
+            op.n = (Int64(filter.count / 8), 4, 0, 0)
             op.s.0 = writer.data(filter)
         case .defaultSignals: op.code = UInt32(CL_OP_SIGNALS)
         case .deathSignal(let number):
             op.code = UInt32(CL_OP_DEATH_SIGNAL)
             op.n.0 = Int64(number)
+        case .initProcess: op.code = UInt32(CL_OP_INIT)
+        case .findProgram: op.code = UInt32(CL_OP_LOOKUP)
+        case .awaitStart: op.code = UInt32(CL_OP_START)
+        case .hook(let hook, let state):
+            op.code = UInt32(CL_OP_HOOK)
+            let words = [hook.path] + (hook.arguments.isEmpty ? [hook.path] : hook.arguments)
+            op.n = (Int64(words.count), Int64(hook.environment.count), hook.timeout ?? 0, 0)
+            op.s = (
+                writer.list(words), writer.list(hook.environment),
+                writer.pointerTable(words.count + hook.environment.count + 1), writer.text(state)
+            )
         case .execute(let arguments, let environment):
             op.code = UInt32(CL_OP_EXEC)
             op.n = (Int64(arguments.count), Int64(environment.count), 0, 0)
@@ -196,15 +240,23 @@ extension LaunchOperation {
             op.code = UInt32(CL_OP_ID_MAPS)
             op.s.0 = writer.text(uids)
             op.s.1 = writer.text(gids)
-        case .cgroup(let name, let resources):
+        case .cgroup(let cgroup):
             op.code = UInt32(CL_OP_CGROUP)
             op.flags = UInt32(CL_F_ASYNC)
-            op.s.0 = writer.text(name)
-            op.n = (resources.memory ?? -1, resources.pids ?? -1, 0, 0)
-        case .network(let kind, let hostsFile, let hostname):
+            op.s.0 = writer.text(cgroup.path)
+            op.s.1 = writer.text(cgroup.settings.map(\.line).joined(separator: "\n"))
+            op.s.2 = writer.text(
+                cgroup.devices.map { ($0.allow ? "+" : "-") + $0.text }.joined(separator: "\n"))
+        case .network(let kind, let hostsFile, let hostname, let hardwareAddress):
             op.code = UInt32(CL_OP_NETWORK)
             op.flags = UInt32(CL_F_ASYNC)
-            op.s = (writer.text(kind), writer.text(hostsFile), writer.text(hostname), 0)
+            op.s = (
+                writer.text(kind), writer.text(hostsFile), writer.text(hostname), writer.text(hardwareAddress)
+            )
+        case .hooks(let hooks, let state):
+            op.code = UInt32(CL_OP_HOOKS)
+            op.s.0 = writer.text(JSONValue.array(hooks.map(\.json)).compact)
+            op.s.1 = writer.text(state)
         case .forward(let hub):
             op.code = UInt32(CL_OP_FORWARD)
             op.flags = UInt32(CL_F_ASYNC)

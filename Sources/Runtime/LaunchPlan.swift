@@ -41,6 +41,8 @@ public enum Namespace: String, Sendable, CaseIterable {
     case network
     /// The root of the cgroup tree.
     case cgroup
+    /// The clocks that count since the machine started.
+    case time
 
     /// The flag of clone(2).
     var flag: Int64 {
@@ -52,6 +54,16 @@ public enum Namespace: String, Sendable, CaseIterable {
         case .ipc: 0x0800_0000
         case .network: 0x4000_0000
         case .cgroup: 0x0200_0000
+        case .time: 0x0000_0080
+        }
+    }
+
+    /// The name of its file below `/proc/<pid>/ns`.
+    var file: String {
+        switch self {
+        case .mount: "mnt"
+        case .network: "net"
+        default: rawValue
         }
     }
 }
@@ -68,6 +80,8 @@ public enum LaunchSide: Sendable {
 public enum LaunchOperation: Sendable, Equatable {
     /// Joins the namespaces of the container.
     case join([Namespace])
+    /// Joins the namespace behind a file (`/proc/<pid>/ns/net`, or one that is kept alive by a mount).
+    case joinFile(path: String, kind: Namespace)
     /// Goes on as a new process, which is a member of the joined pid namespace.
     case fork
     /// Leaves namespaces for new ones.
@@ -79,11 +93,15 @@ public enum LaunchOperation: Sendable, Equatable {
     /// Takes an existing directory as the root.
     case root(String)
     /// Mounts a file system in the root.
-    case mount(type: String, source: String, target: String, flags: MountFlags, data: String, optional: Bool)
+    case mountFileSystem(FileSystemMount)
     /// Makes a file or a directory of the host visible in the root.
-    case bind(source: String, target: String, readOnly: Bool, optional: Bool)
+    case bindMount(BindMount)
+    /// Mounts what another mount namespace has at a path at the same path of the root.
+    case borrow(namespace: String, path: String)
     /// Makes a device node, or takes the host's where the process may not make one.
-    case device(path: String, major: UInt32, minor: UInt32, fromHost: Bool)
+    case deviceNode(ContainerDevice, fromHost: Bool)
+    /// Sets a value below /proc/sys, through the container's own proc.
+    case sysctl(name: String, value: String)
     /// Makes a symbolic link.
     case symlink(path: String, to: String)
     /// Makes a directory.
@@ -98,6 +116,8 @@ public enum LaunchOperation: Sendable, Equatable {
     case pivot
     /// Makes `/` read-only.
     case readOnlyRoot
+    /// Decides whether mounts made later are seen by others, and theirs here.
+    case propagation(Propagation, recursive: Bool)
     /// Sets the host name.
     case hostname(String)
     /// Sets the NIS domain name.
@@ -110,8 +130,10 @@ public enum LaunchOperation: Sendable, Equatable {
     case session
     /// Closes every other descriptor.
     case closeDescriptors
-    /// Goes to the working directory, made when missing.
-    case workingDirectory(String)
+    /// Becomes the owner of a session keyring, so that the keys of who started the container stay out of reach.
+    case keyring(String)
+    /// Goes to the working directory.
+    case workingDirectory(String, create: Bool)
     /// Sets a resource limit.
     case limit(ResourceLimit)
     /// Writes a value into a file of /proc.
@@ -132,14 +154,24 @@ public enum LaunchOperation: Sendable, Equatable {
     case defaultSignals
     /// Ends with the monitor.
     case deathSignal(Int32)
+    /// Leaves a first process that passes signals on and reaps what is orphaned (`--init`).
+    case initProcess
+    /// Runs a program of the bundle in the child.
+    case hook(RuntimeHook, state: String)
+    /// Finds the program, so that a wrong name is known before anything waits.
+    case findProgram
+    /// Waits until the container is told to start.
+    case awaitStart
     /// Becomes the program.
     case execute(arguments: [String], environment: [String])
     /// Writes the id maps of the user namespace.
     case idMaps(uids: String, gids: String)
     /// Puts the process into a cgroup of its own.
-    case cgroup(name: String, resources: CgroupResources)
+    case cgroup(CgroupPlan)
     /// Connects the network namespace.
-    case network(kind: String, hostsFile: String, hostname: String)
+    case network(kind: String, hostsFile: String, hostname: String, hardwareAddress: String)
+    /// Runs programs of the bundle outside.
+    case hooks([RuntimeHook], state: String)
     /// Listens in the container's network for connections to the hub.
     case forward(HubForward)
     /// Listens on the host for connections to the container.
@@ -150,7 +182,7 @@ public enum LaunchOperation: Sendable, Equatable {
     /// Who carries it out.
     public var side: LaunchSide {
         switch self {
-        case .idMaps, .cgroup, .network, .forward, .publish: .parent
+        case .idMaps, .cgroup, .network, .forward, .publish, .hooks: .parent
         default: .child
         }
     }
@@ -170,8 +202,38 @@ public struct MountFlags: OptionSet, Sendable, Hashable {
     public static let noDevices = MountFlags(rawValue: 4)
     /// Programs cannot be executed.
     public static let noExecute = MountFlags(rawValue: 8)
+    /// Every write waits for the disk.
+    public static let synchronous = MountFlags(rawValue: 16)
+    /// Times of access are not kept.
+    public static let noAccessTime = MountFlags(rawValue: 1 << 10)
+    /// Times of access of directories are not kept.
+    public static let noDirectoryAccessTime = MountFlags(rawValue: 1 << 11)
     /// Times of access are kept only when older than times of change.
+    public static let relativeAccessTime = MountFlags(rawValue: 1 << 21)
+    /// Times of access are always kept.
     public static let strictAccessTime = MountFlags(rawValue: 1 << 24)
     /// nosuid, nodev and noexec.
     public static let harmless: MountFlags = [.noSetuid, .noDevices, .noExecute]
+}
+
+extension LaunchOperation {
+    /// Mounts a file system in the root.
+    static func mount(
+        type: String, source: String, target: String, flags: MountFlags, data: String, optional: Bool
+    ) -> LaunchOperation {
+        .mountFileSystem(
+            FileSystemMount(
+                type: type, source: source, target: target, flags: flags, data: data, optional: optional))
+    }
+
+    /// Makes a file or a directory of the host visible in the root, with everything that is mounted below it.
+    static func bind(source: String, target: String, readOnly: Bool, optional: Bool) -> LaunchOperation {
+        .bindMount(
+            BindMount(source: source, target: target, attributes: readOnly ? .readOnly : [], optional: optional))
+    }
+
+    /// Makes one of the devices that every container has.
+    static func device(path: String, major: UInt32, minor: UInt32, fromHost: Bool) -> LaunchOperation {
+        .deviceNode(ContainerDevice(path: path, kind: .character, major: major, minor: minor), fromHost: fromHost)
+    }
 }

@@ -61,7 +61,7 @@ struct LaunchReply {
         let what = operation?.description ?? "start the container"
         var error = DrydockError.system(what, errno: number).exiting(words == .exec ? 126 : 125)
         error.message = prefix(words) + "\(what): \(SystemError.text(number))" + ": unknown"
-        if case .workingDirectory(let path) = operation {
+        if case .workingDirectory(let path, _) = operation {
             error.message =
                 prefix(words)
                 + "chdir to cwd (\"\(path)\") set in config.json failed: \(SystemError.text(number)): unknown"
@@ -126,7 +126,8 @@ extension NetworkInfo {
             PublishedPort(
                 hostAddress: port["hostAddress"]?.string ?? "0.0.0.0",
                 hostPort: UInt16(truncatingIfNeeded: port["hostPort"]?.int ?? 0),
-                containerPort: UInt16(truncatingIfNeeded: port["containerPort"]?.int ?? 0))
+                containerPort: UInt16(truncatingIfNeeded: port["containerPort"]?.int ?? 0),
+                transport: port["transport"]?.string == "udp" ? .udp : .tcp)
         }
     }
 }

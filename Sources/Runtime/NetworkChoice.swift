@@ -13,9 +13,7 @@ struct NetworkChoice {
         switch mode {
         case .host: (kind, notices) = ("host", [])
         case .none: (kind, notices) = ("none", [])
-        case .container:
-            throw DrydockError(
-                .unsupported, "sharing the network of another container is not supported", exitStatus: 125)
+        case .container: (kind, notices) = ("container", [])
         case .bridge where privilege == .root:
             let lost = AddressTranslation.programs.contains { ChildProcess.find($0) != nil }
             kind = "bridge"

@@ -10,22 +10,44 @@ struct PlanCompiler {
     let directory: FilePath
     /// Whether the machine's root runs it: only root makes device nodes and needs no user namespace.
     let privilege: UserNamespace.Privilege
-    /// How it is connected: `bridge`, `pasta`, `slirp4netns`, `isolated`, `host`, `none`.
+    /// How it is connected: `bridge`, `pasta`, `slirp4netns`, `isolated`, `host`, `none`, `container`.
     let networkKind: String
     /// The id maps of this process, which a nested user namespace repeats.
     let idMaps: (uids: [UserNamespace.IDRange], gids: [UserNamespace.IDRange])
     /// How cgroups are mounted.
     let cgroups: Cgroups.Layout
+    /// Processes whose namespaces are joined instead of having own ones.
+    var joined: [Namespace: Int32] = [:]
+    /// The directory with `hosts`, `hostname` and `resolv.conf`: another container's where its network is shared.
+    var networkFiles: FilePath?
 
-    private var isRoot: Bool { privilege == .root }
-    private var ownNetwork: Bool { networkKind != "host" }
+    var isRoot: Bool { privilege == .root }
+    /// Whether the network is not the host's.
+    var apartNetwork: Bool { networkKind != "host" }
+
+    /// The namespaces that are the host's.
+    var shared: [Namespace] {
+        var shared: [Namespace] = []
+        if spec.pidMode == .host { shared.append(.pid) }
+        if spec.ipcMode == .host { shared.append(.ipc) }
+        if spec.utsMode == .host { shared.append(.uts) }
+        if spec.cgroupMode == .host { shared.append(.cgroup) }
+        if !apartNetwork { shared.append(.network) }
+        return shared
+    }
+
+    /// Those that the container gets for itself at its birth.
+    private var own: [Namespace] {
+        ([.mount, .pid, .uts, .ipc, .network] as [Namespace]).filter { joined[$0] == nil && !shared.contains($0) }
+    }
 
     func compile() -> LaunchPlan {
-        var namespaces: [Namespace] = [.mount, .pid, .uts, .ipc]
-        if !isRoot { namespaces.insert(.user, at: 0) }
-        if ownNetwork { namespaces.append(.network) }
+        var namespaces = own
+        // To join what belongs to another user namespace, an ordinary user joins that first; what is new comes after.
+        if !isRoot { namespaces = joined.isEmpty ? [.user] + own : [] }
         let operations =
-            identityOperations + fileSystemOperations + userMounts + hiddenPaths + cgroupOperations + switchOperations
+            beginning + parentOperations + fileSystemOperations + userMounts + systemValues + hiddenPaths
+            + cgroupOperations + switchOperations
             + processOperations(
                 ProcessShape(
                     arguments: spec.arguments, environment: spec.environment, directory: spec.workingDirectory,
@@ -33,124 +55,71 @@ struct PlanCompiler {
         return LaunchPlan(namespaces: namespaces, operations: operations)
     }
 
-    // What the monitor begins with; everything but the id maps goes on beside the mounts.
-    private var identityOperations: [LaunchOperation] {
+    // What needs the host's /proc, the id maps, and what is shared with another container.
+    private var beginning: [LaunchOperation] {
         var operations: [LaunchOperation] = []
-        if !isRoot {
+        if let score = spec.oomScoreAdjustment {
+            // Lowering it is root's alone; Docker without root lets that pass, too.
+            operations.append(
+                .write(path: "/proc/self/oom_score_adj", value: String(score), optional: !isRoot && score <= 0))
+        }
+        if !isRoot && joined.isEmpty {
             func lines(_ map: [UserNamespace.IDRange]) -> String {
                 map.map { "\($0.inside) \($0.inside) \($0.count)\n" }.joined()
             }
             operations.append(.idMaps(uids: lines(idMaps.uids), gids: lines(idMaps.gids)))
         }
-        operations.append(.cgroup(name: spec.id, resources: spec.resources))
-        if networkKind != "host" && networkKind != "none" {
+        guard !joined.isEmpty else { return operations }
+        func join(_ kind: Namespace, _ pid: Int32) -> LaunchOperation {
+            .joinFile(path: "/proc/\(pid)/ns/\(kind.file)", kind: kind)
+        }
+        if !isRoot, let pid = joined.values.first { operations.append(join(.user, pid)) }
+        for kind in [Namespace.ipc, .uts, .network, .pid] {
+            if let pid = joined[kind] { operations.append(join(kind, pid)) }
+        }
+        if !isRoot { operations.append(.unshare(own)) }
+        if joined[.pid] != nil || (!isRoot && own.contains(.pid)) { operations.append(.fork) }
+        return operations
+    }
+
+    // What the monitor begins with; everything but the id maps goes on beside the mounts.
+    private var parentOperations: [LaunchOperation] {
+        let path = spec.cgroupParent.isEmpty ? spec.id : spec.cgroupParent + "/" + spec.id
+        var unified = false
+        if case .unified = cgroups { unified = true }
+        let rules = spec.privileged || !isRoot ? [] : DeviceRule.docker + spec.deviceRules
+        var operations: [LaunchOperation] = [
+            .cgroup(CgroupPlan(path: path, resources: spec.resources, devices: rules, unified: unified))
+        ]
+        if !["host", "none", "container"].contains(networkKind) {
             let hosts = directory.appending("hosts").string
-            operations.append(.network(kind: networkKind, hostsFile: hosts, hostname: spec.hostname))
+            operations.append(
+                .network(
+                    kind: networkKind, hostsFile: hosts, hostname: spec.hostname, hardwareAddress: spec.hardwareAddress)
+            )
             if let hub = spec.hub { operations.append(.forward(hub)) }
             operations += spec.ports.map { .publish($0) }
         }
         return operations
     }
 
-    private var fileSystemOperations: [LaunchOperation] {
-        let mountPoint = directory.appending("root").string
-        var operations: [LaunchOperation] = [.privateMounts]
-        switch spec.root {
-        case .overlay(let lower, let upper, let work):
-            operations.append(
-                .overlay(
-                    lower: lower.map(\.string), upper: upper.string, work: work.string, target: mountPoint,
-                    userXattr: !isRoot, volatile: spec.autoRemove))
-        case .directory(let path): operations.append(.root(path.string))
-        }
-        operations.append(
-            .mount(type: "proc", source: "proc", target: "/proc", flags: .harmless, data: "", optional: false))
-        operations += deviceOperations
-        if ownNetwork || isRoot {
-            var flags = MountFlags.harmless
-            if !spec.privileged { flags.insert(.readOnly) }
-            operations.append(
-                .mount(type: "sysfs", source: "sysfs", target: "/sys", flags: flags, data: "", optional: false))
-        } else {
-            // Only the owner of a network namespace may mount a sysfs that shows it.
-            operations.append(.bind(source: "/sys", target: "/sys", readOnly: true, optional: false))
-        }
-        for name in ["resolv.conf", "hostname", "hosts"] {
-            operations.append(
-                .bind(
-                    source: directory.appending(name).string, target: "/etc/\(name)", readOnly: false, optional: false))
-        }
-        return operations
-    }
-
-    private var deviceOperations: [LaunchOperation] {
-        var operations: [LaunchOperation] = [
-            .mount(
-                type: "tmpfs", source: "tmpfs", target: "/dev", flags: [.noSetuid, .strictAccessTime],
-                data: "mode=755,size=65536k", optional: false)
-        ]
-        let devices: [(String, UInt32, UInt32)] = [
-            ("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0),
-        ]
-        for (name, major, minor) in devices {
-            operations.append(.device(path: "/dev/\(name)", major: major, minor: minor, fromHost: !isRoot))
-        }
-        let links = [
-            ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),
-            ("stderr", "/proc/self/fd/2"), ("ptmx", "pts/ptmx"), ("core", "/proc/kcore"),
-        ]
-        for (name, target) in links { operations.append(.symlink(path: "/dev/\(name)", to: target)) }
-        // Group 5 is tty in every distribution; with one id only it does not exist.
-        let group = privilege == .single ? "" : ",gid=5"
-        operations += [
-            .mount(
-                type: "devpts", source: "devpts", target: "/dev/pts", flags: [.noSetuid, .noExecute],
-                data: "newinstance,ptmxmode=0666,mode=0620\(group)", optional: false),
-            .mount(
-                type: "mqueue", source: "mqueue", target: "/dev/mqueue", flags: .harmless, data: "", optional: false),
-            .mount(
-                type: "tmpfs", source: "shm", target: "/dev/shm", flags: .harmless,
-                data: "mode=1777,size=\(spec.sharedMemorySize)", optional: false),
-        ]
-        if spec.terminal { operations.append(.console(path: "/dev/console")) }
-        return operations
-    }
-
-    private var userMounts: [LaunchOperation] {
-        // A mount below another one comes after it.
-        let ordered = spec.mounts.enumerated().sorted { left, right in
-            let depths = (depth(left.element.target), depth(right.element.target))
-            return depths.0 == depths.1 ? left.offset < right.offset : depths.0 < depths.1
-        }
-        return ordered.map { _, mount in
-            switch mount.source {
-            case .bind(let source):
-                return .bind(source: source.string, target: mount.target, readOnly: mount.readOnly, optional: false)
-            case .tmpfs(let options):
-                var flags = MountFlags.harmless
-                if mount.readOnly { flags.insert(.readOnly) }
-                return .mount(
-                    type: "tmpfs", source: "tmpfs", target: mount.target, flags: flags, data: options, optional: false)
-            }
-        }
-    }
-
-    private func depth(_ path: String) -> Int { path.split(separator: "/").count }
+    /// Values below /proc/sys, before it becomes read-only.
+    private var systemValues: [LaunchOperation] { spec.sysctls.map { .sysctl(name: $0.name, value: $0.value) } }
 
     /// What Docker hides and protects (its list in oci/defaults.go has the same effect).
     private var hiddenPaths: [LaunchOperation] {
-        guard !spec.privileged else { return [] }
-        let masked = [
-            "/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-            "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware",
-            "/sys/devices/virtual/powercap",
-        ]
-        let protected = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
-        return masked.map { .mask($0) } + protected.map { .readOnly($0) }
+        guard !spec.privileged, spec.hidesSystemPaths else { return [] }
+        return SystemPaths.masked.map { .mask($0) } + SystemPaths.readOnly.map { .readOnly($0) }
     }
 
     private var cgroupOperations: [LaunchOperation] {
-        var operations: [LaunchOperation] = [.await, .unshare([.cgroup])]
+        var operations: [LaunchOperation] = [.await]
+        guard spec.cgroupMode != .host else {
+            return operations + [
+                .bind(source: "/sys/fs/cgroup", target: "/sys/fs/cgroup", readOnly: true, optional: true)
+            ]
+        }
+        operations.append(.unshare([.cgroup]))
         let flags: MountFlags = spec.privileged ? .harmless : [.harmless, .readOnly]
         switch cgroups {
         case .unified:
@@ -160,12 +129,15 @@ struct PlanCompiler {
             )
         case .separate(let trees) where isRoot:
             // A container without a cgroup of its own would see the host's.
-            let limited = [("memory", spec.resources.memory), ("pids", spec.resources.pids)].filter { $0.1 != nil }
+            var limited: [String] = []
+            for setting in spec.resources.separate where !limited.contains(setting.controller) {
+                limited.append(setting.controller)
+            }
             operations.append(
                 .mount(
                     type: "tmpfs", source: "cgroup", target: "/sys/fs/cgroup", flags: .harmless, data: "mode=755",
                     optional: true))
-            for (controller, _) in limited where trees[controller] != nil {
+            for controller in limited where trees[controller] != nil {
                 operations.append(
                     .mount(
                         type: "cgroup", source: "cgroup", target: "/sys/fs/cgroup/\(controller)", flags: flags,
@@ -177,71 +149,24 @@ struct PlanCompiler {
     }
 
     private var switchOperations: [LaunchOperation] {
-        var operations: [LaunchOperation] = [.pivot, .hostname(spec.hostname)]
-        if !spec.domainname.isEmpty { operations.append(.domainname(spec.domainname)) }
-        if ownNetwork { operations.append(.loopback) }
+        var operations: [LaunchOperation] = [.pivot]
+        if joined[.uts] == nil && spec.utsMode != .host {
+            operations.append(.hostname(spec.hostname))
+            if !spec.domainname.isEmpty { operations.append(.domainname(spec.domainname)) }
+        }
+        if own.contains(.network) { operations.append(.loopback) }
         return operations
     }
+}
 
-    /// What a program of the container and one started by `exec` have in common.
-    struct ProcessShape {
-        var arguments: [String]
-        var environment: [String]
-        var directory: String
-        var user: ProcessUser
-        var privileged: Bool
-        var isContainer: Bool
-    }
-
-    private func processOperations(_ shape: ProcessShape) -> [LaunchOperation] {
-        Self.processOperations(shape, Restrictions(spec), isRoot: isRoot)
-    }
-
-    static func processOperations(
-        _ shape: ProcessShape, _ spec: Restrictions, isRoot: Bool
-    ) -> [LaunchOperation] {
-        let bounding = shape.privileged ? CapabilitySet.all : spec.capabilities
-        // Only root has capabilities; another user could only get them from a file, up to the bounding set.
-        let effective = shape.user.uid == 0 ? bounding : CapabilitySet.none
-        var operations: [LaunchOperation] = [.session, .standardStreams, .umask(0o022)]
-        operations += spec.limits.map { .limit($0) }
-        operations += [.closeDescriptors, .workingDirectory(shape.directory)]
-        if shape.isContainer && spec.readOnlyRoot { operations.append(.readOnlyRoot) }
-        operations.append(.boundingSet(bounding))
-        if !spec.seccompFilter.isEmpty && !spec.noNewPrivileges && !shape.privileged {
-            operations.append(.seccomp(spec.seccompFilter))
-        }
-        operations += [
-            .identity(shape.user, groupsOptional: !isRoot),
-            .capabilities(effective: effective, inheritable: .none, ambient: .none),
-        ]
-        if spec.noNewPrivileges && !shape.privileged {
-            operations.append(.noNewPrivileges)
-            if !spec.seccompFilter.isEmpty { operations.append(.seccomp(spec.seccompFilter)) }
-        }
-        operations += [
-            .defaultSignals, .deathSignal(9),
-            .execute(arguments: shape.arguments, environment: shape.environment),
-        ]
-        return operations
-    }
-
-    /// The plan of a program that is started in a running container.
-    static func exec(
-        _ exec: ExecSpec, in facts: LaunchFacts
-    ) -> LaunchPlan {
-        var joined: [Namespace] = [.mount, .pid, .uts, .ipc, .cgroup]
-        if !facts.isRoot { joined.insert(.user, at: 0) }
-        if facts.network != "host" { joined.append(.network) }
-        var operations: [LaunchOperation] = [
-            .cgroup(name: "", resources: CgroupResources()), .await, .join(joined), .fork,
-        ]
-        if exec.terminal { operations.append(.console(path: "")) }
-        operations += processOperations(
-            ProcessShape(
-                arguments: exec.arguments, environment: exec.environment, directory: exec.workingDirectory,
-                user: exec.user, privileged: exec.privileged || facts.restrictions.privileged, isContainer: false),
-            facts.restrictions, isRoot: facts.isRoot)
-        return LaunchPlan(namespaces: [], operations: operations)
-    }
+/// The paths of `/proc` and `/sys` that a container must not see or change, as Docker has them.
+public enum SystemPaths {
+    /// What is hidden.
+    public static let masked = [
+        "/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+        "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware",
+        "/sys/devices/virtual/powercap",
+    ]
+    /// What is read-only.
+    public static let readOnly = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 }

@@ -88,6 +88,7 @@ struct Launcher {
         launch.error = streams.childError.number
         launch.cgroup = birthplace?.number ?? -1
         launch.terminal = settings.terminal ? 1 : 0
+        launch.start = -1
         var pidfd: Int32 = -1
         var pid = plan.withUnsafeMutableBytes { cl_start($0.baseAddress, &launch, &pidfd) }
         var born = birthplace != nil

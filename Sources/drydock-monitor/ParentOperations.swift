@@ -52,13 +52,15 @@ final class ParentOperations {
         if cgroup == nil, let operation = ParentOperation.first(UInt32(CL_OP_CGROUP), of: plan),
             !operation.text(0).isEmpty
         {
-            let (memory, pids, _) = operation.numbers
+            let settings = operation.text(1).split(separator: "\n").compactMap { CgroupSetting(line: $0) }
+            let devices = operation.text(2).split(separator: "\n").compactMap { line in
+                DeviceRule(line.dropFirst(), allow: line.hasPrefix("+"))
+            }
             do throws(DrydockError) {
-                cgroup = try ContainerCgroup(
-                    name: operation.text(0), memory: memory >= 0 ? memory : nil, pids: pids >= 0 ? pids : nil)
+                cgroup = try ContainerCgroup(path: operation.text(0), settings: settings, devices: devices)
             } catch {
                 // Without limits the cgroup is only a convenience, and an ordinary user often may not have one.
-                if memory >= 0 || pids >= 0 { throw error }
+                if !settings.isEmpty { throw error }
             }
         }
         guard let place = cgroup?.birthplace else { return nil }
@@ -87,7 +89,8 @@ final class ParentOperations {
         switch kind {
         case "bridge":
             let bridge = try Bridge.ensure()
-            let connection = try bridge.connect(namespace: namespace(of: pid).number)
+            let connection = try bridge.connect(
+                namespace: namespace(of: pid).number, hardwareAddress: operation.text(3))
             device = connection.device
             address = connection.address
             network += [

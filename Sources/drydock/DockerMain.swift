@@ -23,7 +23,7 @@ enum DockerMain {
         let trace = Trace()
         let events = Mutex<[TraceEvent]>([])
         trace.listen { event in events.withLock { $0.append(event) } }
-        let context = CommandContext(
+        var context = CommandContext(
             engine: { () throws(DrydockError) in
                 let engine = try Composition(places: places).engine()
                 opened.withLock { $0 = engine }
@@ -34,6 +34,12 @@ enum DockerMain {
             workingDirectory: Places.workingDirectory.string,
             now: { StandardStream.now },
             readFile: { path throws(DrydockError) in try Files.read(FilePath(path)) })
+        context.writeFile = { path, bytes throws(DrydockError) in
+            let file = try OwnedDescriptor.open(
+                FilePath(path), .writeOnly, options: [.create, .exclusiveCreate],
+                permissions: [.ownerReadWrite, .groupRead, .otherRead])
+            try Files.write(bytes, to: file.number)
+        }
         let status = await DockerCommand.run(arguments: arguments, context: context)
         await opened.withLock { $0 }?.shutdown()
         let recorded = events.withLock { $0 }

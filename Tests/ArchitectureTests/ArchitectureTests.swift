@@ -10,7 +10,7 @@ private let rooms: [String: Set<String>] = [
     "ImageStore": ["OCI", "Layers", "Linux", "Diagnostics"],
     "RegistryClient": ["OCI", "Linux", "Diagnostics"],
     "Hub": ["OCI", "ImageStore", "Layers", "Linux", "RegistryClient", "Diagnostics"],
-    "Runtime": ["CLinux", "Linux", "OCI", "Diagnostics"],
+    "Runtime": ["CLinux", "CSeccomp", "Linux", "OCI", "Diagnostics"],
     "Engine": ["ImageStore", "Layers", "Runtime", "RegistryClient", "Linux", "OCI", "Diagnostics"],
     "DockerCLI": ["Engine", "OCI", "Diagnostics"],
     "Lessons": ["Engine", "OCI", "Diagnostics"],
@@ -21,7 +21,7 @@ private let rooms: [String: Set<String>] = [
 ]
 
 /// Names of our own targets, so that an import of one room by another can be told from an import of a package.
-private let ours = Set(rooms.keys).union(["CLinux", "CArchive", "CDeflate", "CEdit", "drydock"])
+private let ours = Set(rooms.keys).union(["CLinux", "CArchive", "CDeflate", "CEdit", "CSeccomp", "drydock"])
 
 private let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()

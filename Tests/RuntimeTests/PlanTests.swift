@@ -52,7 +52,7 @@ struct PlanTests {
         let identity = try index(plan) { if case .identity = $0 { true } else { false } }
         #expect(overlay < pivot && pivot < close && close < directory && directory < bounding && bounding < identity)
         #expect(plan.operations.last == .execute(arguments: ["sh", "-c", "true"], environment: ["PATH=/bin"]))
-        let lastMount = plan.operations.lastIndex { if case .mount = $0 { true } else { false } }
+        let lastMount = plan.operations.lastIndex { if case .mountFileSystem = $0 { true } else { false } }
         #expect(try #require(lastMount) < pivot)
     }
 
@@ -132,8 +132,81 @@ struct PlanTests {
     func facts() throws {
         var spec = spec()
         spec.limits = [ResourceLimit(resource: 7, soft: 10, hard: 20)]
-        spec.seccompFilter = [1, 2, 3]
-        let restrictions = Restrictions(spec)
-        #expect(Restrictions(restrictions.json) == restrictions)
+        spec.seccompFilter = [UInt8](repeating: 6, count: 16)
+        let directory = FilePath("/tmp/drydock-facts-\(UInt64.random(in: 0 ... .max))")
+        try Files.makeDirectories(directory)
+        defer { try? Files.removeTree(directory) }
+        let facts = LaunchFacts(restrictions: Restrictions(spec), isRoot: true, shared: [.network], terminal: true)
+        try facts.write(to: directory)
+        #expect(try LaunchFacts(readFrom: directory) == facts)
+    }
+
+    @Test("A namespace of the host or of another container is not made, and nothing is set in it")
+    func sharedNamespaces() throws {
+        var spec = spec()
+        spec.pidMode = .host
+        spec.utsMode = .host
+        spec.ipcMode = .host
+        let plan = compile(spec)
+        #expect(plan.namespaces == [.mount, .network])
+        #expect(!plan.operations.contains { if case .hostname = $0 { true } else { false } })
+        #expect(
+            plan.operations.contains(.bind(source: "/dev/shm", target: "/dev/shm", readOnly: false, optional: false)))
+        let user = compile(spec, .ranged, "pasta")
+        #expect(user.operations.contains(.bind(source: "/proc", target: "/proc", readOnly: false, optional: false)))
+    }
+
+    @Test("A filter is loaded before rights go, and after them where no_new_privs makes that possible")
+    func filterOrder() throws {
+        var spec = spec()
+        spec.seccompFilter = [UInt8](repeating: 6, count: 8)
+        let filter = LaunchOperation.seccomp(spec.seccompFilter)
+        var plan = compile(spec)
+        #expect(try index(plan) { $0 == filter } < index(plan) { if case .identity = $0 { true } else { false } })
+        spec.noNewPrivileges = true
+        plan = compile(spec)
+        #expect(try index(plan) { $0 == filter } > index(plan) { $0 == .noNewPrivileges })
+    }
+
+    @Test("Root's container gets Docker's device rules; a privileged one, and a user's, none")
+    func deviceRules() {
+        func rules(_ plan: LaunchPlan) -> Int {
+            plan.operations.compactMap { if case .cgroup(let cgroup) = $0 { cgroup.devices.count } else { nil } }.first
+                ?? -1
+        }
+        #expect(rules(compile(spec())) == 13)
+        #expect(rules(compile(spec(), .ranged, "pasta")) == 0)
+        var privileged = spec()
+        privileged.privileged = true
+        #expect(rules(compile(privileged)) == 0)
+    }
+
+    @Test("Limits are said in the files of either version of cgroups")
+    func resources() {
+        var resources = CgroupResources()
+        resources.memory = 64 << 20
+        resources.memorySwap = 128 << 20
+        resources.cpuQuota = 50_000
+        resources.cpuPeriod = 100_000
+        resources.cpuShares = 1024
+        resources.pids = 10
+        let old = resources.separate.map { "\($0.file)=\($0.value)" }
+        #expect(old.contains("memory.limit_in_bytes=67108864") && old.contains("cpu.cfs_quota_us=50000"))
+        let new = resources.unified.map { "\($0.file)=\($0.value)" }
+        for line in [
+            "memory.max=67108864", "memory.swap.max=67108864", "cpu.max=50000 100000", "cpu.weight=39", "pids.max=10",
+        ] {
+            #expect(new.contains(line), "\(new)")
+        }
+    }
+
+    @Test("Mount options are told apart into flags, propagation and the file system's own")
+    func mountOptions() {
+        let options = MountOptions(["rbind", "ro", "nosuid", "exec", "rslave", "size=64m", "mode=1777"])
+        #expect(options.isBind && options.isRecursive)
+        #expect(options.flags == [.readOnly, .noSetuid] && options.cleared == .noExecute)
+        #expect(options.propagation == Propagation("rslave"))
+        #expect(options.data == ["size=64m", "mode=1777"])
+        #expect(MountOptions(["rro"]).recursiveAttributes)
     }
 }

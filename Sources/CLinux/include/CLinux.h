@@ -34,12 +34,15 @@ enum {
     CL_OP_SETNS = 1,        // n0: CLONE_NEW… of the process whose pidfd the launch carries
     CL_OP_REFORK,           // a new process in the joined pid namespace; it goes on, this one ends
     CL_OP_UNSHARE,          // n0: CLONE_NEW…
-    CL_OP_PROPAGATION,      // n0: MS_PRIVATE or MS_SLAVE, recursively, on /
+    CL_OP_PROPAGATION,      // n0: MS_PRIVATE or another, on /; recursively unless n1 is 1
     CL_OP_OVERLAY,          // s0: n0 lower directories, s1: upper, s2: work, s3: where; becomes the root
     CL_OP_ROOT,             // s3: an existing directory that becomes the root
-    CL_OP_MOUNT,            // s0: type, s1: source, s2: where in the root, s3: data, n0: MS_…, n1: mode of a new directory
-    CL_OP_BIND,             // s1: path outside, s2: where in the root, n0: MOUNT_ATTR_… to set, n1: 1 for recursive
-    CL_OP_MKNOD,            // s2: path in the root, n0: mode and type, n1: major, n2: minor
+    CL_OP_MOUNT,            // s0: type, s1: source, s2: where in the root, s3: data, n0: MS_…,
+                            // n1: mode of a new directory, n2: propagation
+    CL_OP_BIND,             // s1: path outside, s2: where in the root, n0: MOUNT_ATTR_… to set, n1: 1 with what is mounted
+                            // below it, 2 attributes there too; n2: propagation, n3: MOUNT_ATTR_… to clear
+    CL_OP_MKNOD,            // s2: path in the root, n0: mode and type, n1: major, n2: minor, n3: owner << 32 | group;
+                            // s1: with CL_F_BIND_DEVICE, the path outside where it is another
     CL_OP_SYMLINK,          // s0: content, s2: path in the root
     CL_OP_MKDIR,            // s2: path in the root, n0: mode
     CL_OP_MASK,             // s2: path in the root that is hidden where it exists
@@ -57,13 +60,21 @@ enum {
     CL_OP_IDS,              // n0: uid, n1: gid, n2: count of s0, an array of uint32_t
     CL_OP_CAPABILITIES,     // n0: effective and permitted, n1: inheritable, n2: ambient
     CL_OP_NO_NEW_PRIVS,
-    CL_OP_SECCOMP,          // s0: n0 instructions of struct sock_filter
+    CL_OP_SECCOMP,          // s0: n0 instructions of struct sock_filter, n1: SECCOMP_FILTER_FLAG_…
     CL_OP_DEATH_SIGNAL,     // n0: the signal sent when the monitor dies
     CL_OP_CLOSE,            // every descriptor above 2 but the channel
     CL_OP_SIGNALS,          // default actions, empty mask
     CL_OP_RLIMIT,           // n0: resource, n1: soft, n2: hard
     CL_OP_WRITE,            // s1: text, s2: absolute path (/proc/sys/…, /proc/self/…)
     CL_OP_UMASK,            // n0
+    CL_OP_JOIN,             // s1: the file of a namespace, n0: CLONE_NEW… of its kind
+    CL_OP_BORROW,           // s1: the file of a mount namespace, s2: a path there that is mounted on the same path here
+    CL_OP_KEYRING,          // s0: the name of the session keyring
+    CL_OP_INIT,             // the program becomes a child; this process looks after it
+    CL_OP_HOOK,             // s0: path and n0 - 1 arguments, s1: n1 variables, s2: room for their pointers, s3: its input,
+                            // n2: seconds it may take, 0 for ever
+    CL_OP_LOOKUP,           // finds the program of the last operation
+    CL_OP_START,            // waits for a connection to the launch's `start`
     CL_OP_EXEC,             // s0: n0 arguments, s1: n1 variables, s2/s3: room for the two pointer tables
     // What the parent does when the child gets there; the child waits for it unless CL_F_ASYNC is set.
     CL_OP_PARENT = 100,
@@ -72,6 +83,7 @@ enum {
     CL_OP_NETWORK,
     CL_OP_FORWARD,
     CL_OP_PUBLISH,
+    CL_OP_HOOKS,            // s0: a list of hooks as JSON, s1: the container's state
     CL_OP_AWAIT = 199,      // waits until the asynchronous operations of the parent are done
 };
 
@@ -82,10 +94,11 @@ enum {
     CL_F_VOLATILE = 8,      // (overlay)
     CL_F_GROUPS_OPTIONAL = 16, // (ids) groups stay as they are where the process may not change them
     CL_F_BIND_DEVICE = 64,  // (mknod) take the device from outside
+    CL_F_IN_ROOT = 128,     // (write) the path is one of the container's proc
 };
 
 // What the child tells the monitor, one record per message of a SOCK_SEQPACKET pair.
-enum { CL_REC_PARENT = 1, CL_REC_STEP, CL_REC_CONSOLE, CL_REC_PID, CL_REC_ERROR, CL_REC_TIMES };
+enum { CL_REC_PARENT = 1, CL_REC_STEP, CL_REC_CONSOLE, CL_REC_PID, CL_REC_ERROR, CL_REC_TIMES, CL_REC_READY };
 
 enum { CL_TEXT = 160, CL_TIMES = 120 };
 
@@ -111,6 +124,8 @@ typedef struct {
     int input, output, error;
     int cgroup;             // descriptor of a version 2 cgroup to be born in, or -1
     int terminal;           // 1: CL_OP_CONSOLE makes the standard streams
+    int preserve;           // how many descriptors from 3 on the program gets
+    int start;              // a listening socket for CL_OP_START, or -1
 } cl_launch;
 
 /// Clones a process that carries out the plan and becomes the program. The plan is written to (pointer tables, times).
@@ -137,6 +152,17 @@ int cl_open_in_root(int root, const char *path, int flags, mode_t mode);
 /// is filled in) the maps are made by them, otherwise the one-id map is written. Returns 0, or -errno; *stage says
 /// where it failed: 1 unshare, 2 id maps, 3 becoming root.
 int cl_enter_user_namespace(char **uid_helper, char **gid_helper, const char *uid_map, const char *gid_map, int *stage);
+
+/// A read-only view of a file that the mount table does not show: a program that is executed through it cannot be
+/// written by whoever finds it in /proc. Returns its descriptor or -errno.
+int cl_sealed_view(const char *path);
+/// Loads a program that decides about devices (BPF_PROG_TYPE_CGROUP_DEVICE) and attaches it to a version 2 cgroup.
+/// Returns 0 or -errno.
+int cl_attach_device_filter(int cgroup, const uint64_t *instructions, uint32_t count);
+/// Makes this process the one that inherits orphans below it.
+int cl_become_subreaper(void);
+/// Sends a descriptor with a text along a stream socket. Returns 0 or -errno.
+int cl_send_descriptor(int socket, int descriptor, const char *text);
 
 /// Two ends of a pipe, close-on-exec. Returns 0 or -errno.
 int cl_pipe(int *ends, int nonblocking);

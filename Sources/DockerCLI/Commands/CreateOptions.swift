@@ -26,7 +26,9 @@ struct CreateOptions {
         request.autoRemove = invocation.bool("rm")
         request.publishAll = invocation.bool("publish-all")
         request.network = invocation.string("network") ?? "default"
-        request.extraHosts = invocation.list("add-host")
+        request.extraHosts = invocation.list("add-host").compactMap {
+            FlagChecks.extraHostParts($0).map { "\($0.name):\($0.address)" }
+        }
         request.dns = invocation.list("dns")
         request.capAdd = invocation.list("cap-add")
         request.capDrop = invocation.list("cap-drop")
@@ -41,6 +43,7 @@ struct CreateOptions {
             throw .message("invalid pull option: '\(pull)': must be one of \"always\", \"missing\" or \"never\"")
         }
         request.pull = policy
+        try isolate(&request)
         for specification in invocation.list("publish") {
             request.ports += try PortSpecification.read(specification)
         }
@@ -54,7 +57,7 @@ struct CreateOptions {
         for specification in invocation.list("mount") {
             switch try MountSpecification.mount(specification, context) {
             case .mount(let mount): request.mounts.append(mount)
-            case .tmpfs(let target): request.tmpfs[target] = ""
+            case .tmpfs(let target, let options): request.tmpfs[target] = options
             }
         }
         return request
@@ -174,7 +177,7 @@ enum MountSpecification {
     /// What a `--mount` asks for.
     enum Kind {
         case mount(CreateRequest.Mount)
-        case tmpfs(String)
+        case tmpfs(String, String)
     }
 
     /// Docker's client passes these on, and its daemon refuses them.
@@ -192,17 +195,18 @@ enum MountSpecification {
             return CreateRequest.Mount(source: nil, target: parts[0])
         }
         try checkTarget(parts[1], text)
-        var readOnly = false
+        var (readOnly, propagation) = (false, "")
         for option in parts.count == 3 ? parts[2].split(separator: ",").map(String.init) : [] {
             switch option {
             case "ro", "readonly": readOnly = true
-            case "rw", "z", "Z", "nocopy", "private", "rprivate", "shared", "rshared", "slave", "rslave", "cached",
-                "delegated", "consistent":
-                continue
+            case "private", "rprivate", "shared", "rshared", "slave", "rslave": propagation = option
+            case "rw", "z", "Z", "nocopy", "cached", "delegated", "consistent": continue
             default: throw refused("invalid mode: \(parts[2])")
             }
         }
-        return CreateRequest.Mount(source: try source(parts[0], context), target: parts[1], readOnly: readOnly)
+        var mount = CreateRequest.Mount(source: try source(parts[0], context), target: parts[1], readOnly: readOnly)
+        mount.propagation = propagation
+        return mount
     }
 
     private static func checkTarget(_ target: String, _ text: String) throws(Failure) {
@@ -230,36 +234,65 @@ enum MountSpecification {
         return text
     }
 
+    /// What is wrong with a `--mount`, in the words of Docker's client.
+    private static func wrong(_ text: String, _ why: String) -> Failure {
+        .message("invalid argument \"\(text)\" for \"--mount\" flag: \(why)", status: 125)
+    }
+
     /// `--mount type=bind,source=…,target=…[,readonly]`
     static func mount(_ text: String, _ context: CommandContext) throws(Failure) -> Kind {
         var type = "volume"
-        var source: String?
-        var target = ""
-        var readOnly = false
+        var mount = CreateRequest.Mount(source: nil, target: "")
+        mount.makesSource = false
+        var options: [String] = []
         for field in text.split(separator: ",") {
             let parts = field.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             let value = parts.count > 1 ? parts[1] : nil
-            switch parts[0].lowercased() {
-            case "type": type = (value ?? "").lowercased()
-            case "source", "src": source = value
-            case "target", "dst", "destination": target = value ?? ""
-            case "readonly", "ro": readOnly = FlagParser.truth(value ?? "true") ?? true
-            default:
-                throw refused(
-                    value == nil
-                        ? "invalid field '\(field)' must be a key=value pair"
-                        : "unexpected key '\(parts[0])' in '\(field)'")
+            let key = parts[0].lowercased()
+            if ["readonly", "ro", "bind-nonrecursive", "volume-nocopy"].contains(key) {
+                guard let truth = FlagParser.truth(value ?? "true") else {
+                    throw wrong(text, "invalid value for \(key): \(value ?? "")")
+                }
+                if key == "bind-nonrecursive" { mount.nonRecursive = truth }
+                if key == "readonly" || key == "ro" { mount.readOnly = truth }
+                continue
+            }
+            guard let value else { throw wrong(text, "invalid field '\(field)' must be a key=value pair") }
+            switch key {
+            case "type": type = value.lowercased()
+            case "source", "src": mount.source = value
+            case "target", "dst", "destination": mount.target = value
+            case "bind-propagation": mount.propagation = value.lowercased()
+            case "bind-recursive": mount.nonRecursive = value == "disabled"
+            case "consistency", "volume-driver", "volume-opt", "volume-label", "volume-subpath": break
+            case "tmpfs-size":
+                guard let size = Quantity.bytes(value) else {
+                    throw wrong(text, "invalid value for tmpfs-size: \(value)")
+                }
+                options.append("size=\(size)")
+            case "tmpfs-mode":
+                guard UInt32(value, radix: 8) != nil else {
+                    throw wrong(text, "invalid value for tmpfs-mode: \(value)")
+                }
+                options.append("mode=\(value)")
+            default: throw wrong(text, "unexpected key '\(parts[0])' in '\(field)'")
             }
         }
-        guard !target.isEmpty else { throw refused("target is required") }
+        guard !mount.target.isEmpty else { throw wrong(text, "target is required") }
         switch type {
-        case "tmpfs": return .tmpfs(target)
+        case "tmpfs":
+            if mount.readOnly { options.append("ro") }
+            return .tmpfs(mount.target, options.joined(separator: ","))
         case "bind":
-            guard let source else {
+            guard let source = mount.source else {
                 throw refused("invalid mount config for type \"bind\": field Source must not be empty")
             }
-            return .mount(CreateRequest.Mount(source: context.absolute(source), target: target, readOnly: readOnly))
-        case "volume": return .mount(CreateRequest.Mount(source: source, target: target, readOnly: readOnly))
+            guard ["", "private", "rprivate", "shared", "rshared", "slave", "rslave"].contains(mount.propagation) else {
+                throw refused("invalid mount config for type \"bind\": invalid propagation mode: \(mount.propagation)")
+            }
+            mount.source = context.absolute(source)
+            return .mount(mount)
+        case "volume": return .mount(mount)
         default: throw refused("invalid mount config for type \"\(type)\": mount type unknown")
         }
     }

@@ -71,6 +71,11 @@ enum RunCommands {
         _ request: CreateRequest, _ engine: any EngineOperations, _ invocation: Invocation, _ context: CommandContext
     ) async throws(Failure) -> CreatedContainer {
         let span = invocation.span
+        let file = request.isolation.containerIDFile
+        if !file.isEmpty, exists(context.absolute(file), context) {
+            throw .message(
+                "container ID file found, make sure the other container isn't running or delete \(file)", status: 125)
+        }
         if request.pull == .always { try await pull(request, engine, invocation, context) }
         var created: CreatedContainer
         do throws(Failure) {
@@ -84,8 +89,22 @@ enum RunCommands {
             try await pull(request, engine, invocation, context)
             created = try await blocking { () throws(DrydockError) in try engine.create(request, span) }
         }
+        if !file.isEmpty {
+            try client { () throws(DrydockError) in
+                try context.writeFile(context.absolute(file), Array(created.id.utf8))
+            }
+        }
         for warning in created.warnings { context.errors.line("WARNING: \(warning)") }
         return created
+    }
+
+    private static func exists(_ path: String, _ context: CommandContext) -> Bool {
+        do throws(DrydockError) {
+            _ = try context.readFile(path)
+            return true
+        } catch {
+            return error.code != .notFound && error.errno != 2
+        }
     }
 
     private static func isMissing(_ request: CreateRequest, _ engine: any EngineOperations) -> Bool {

@@ -93,6 +93,7 @@ struct FlagParser {
         func wrong(_ reason: String) -> Stop {
             .wrong("invalid argument \"\(value)\" for \"\(flag.displayName)\" flag: \(reason)")
         }
+        if let reason = flag.check?(value) { throw wrong(reason) }
         switch flag.kind {
         case .string: given[flag.name] = [value]
         case .list: given[flag.name, default: []].append(value)

@@ -94,7 +94,7 @@ extension CommandTable {
             "container create", aliases: ["create"], "[OPTIONS] IMAGE [COMMAND] [ARG...]", "Create a new container",
             flags: Flags.create(pullText: "Pull image before creating (\"always\", \"|missing\", \"never\")"),
             .atLeast(1), interspersed: false, needs: changes, operands: [.image],
-            missingFlags: Flags.missingAtCreate, missingLetters: ["c": "cpu-shares", "m": "memory"],
+            missingFlags: Flags.missingAtCreate,
             action: RunCommands.create),
         CommandSpec(
             "container exec", aliases: ["exec"], "[OPTIONS] CONTAINER COMMAND [ARG...]",
@@ -121,7 +121,7 @@ extension CommandTable {
                 Flag("detach", "d", "Run container in background and print container ID"), Flags.detachKeys,
                 Flag("sig-proxy", "Proxy received signals to the process", preset: "true"),
             ], .atLeast(1), interspersed: false, needs: changes, operands: [.image],
-            missingFlags: Flags.missingAtCreate, missingLetters: ["c": "cpu-shares", "m": "memory"],
+            missingFlags: Flags.missingAtCreate,
             action: RunCommands.run),
         CommandSpec(
             "container start", aliases: ["start"], "[OPTIONS] \(many)", "Start one or more stopped containers",

@@ -38,6 +38,8 @@ struct Flag: Sendable {
     var names: CompletionKind?
     /// A name that still works and that the help does not show: `--net`.
     var oldName: String?
+    /// Says what is wrong with a value; nil where nothing is.
+    var check: (@Sendable (String) -> String?)?
 
     /// A flag that is on or off.
     init(_ name: String, _ letter: Character, _ help: String, preset: String? = nil) {
@@ -51,7 +53,7 @@ struct Flag: Sendable {
     init(
         _ name: String, _ letter: Character?, _ kind: Kind, type: String? = nil, _ help: String,
         preset: String? = nil, shown: String? = nil, values: [String] = [], names: CompletionKind? = nil,
-        oldName: String? = nil
+        oldName: String? = nil, check: (@Sendable (String) -> String?)? = nil
     ) {
         self.name = name
         self.letter = letter
@@ -63,6 +65,7 @@ struct Flag: Sendable {
         self.values = values
         self.names = names
         self.oldName = oldName
+        self.check = check
     }
 
     private static func typeName(of kind: Kind) -> String {

@@ -41,13 +41,18 @@ enum Flags {
 
     /// What `create` and `run` share.
     static func create(pullText: String) -> [Flag] {
+        (common(pullText: pullText) + isolation).sorted { $0.name < $1.name }
+    }
+
+    private static func common(pullText: String) -> [Flag] {
         [
-            Flag("add-host", nil, .list, "Add a custom host-to-IP mapping (host:ip)"),
+            Flag(
+                "add-host", nil, .list, "Add a custom host-to-IP mapping (host:ip)", check: FlagChecks.extraHost),
             Flag(
                 "attach", "a", .stream, "Attach to STDIN, STDOUT or STDERR", values: ["stdin", "stdout", "stderr"]),
             Flag("cap-add", nil, .list, "Add Linux capabilities"),
             Flag("cap-drop", nil, .list, "Drop Linux capabilities"),
-            Flag("dns", nil, .list, "Set custom DNS servers"),
+            Flag("dns", nil, .list, "Set custom DNS servers", check: FlagChecks.address),
             Flag("entrypoint", nil, .string, "Overwrite the default ENTRYPOINT of the image"),
             Flag("env", "e", .environment, "Set environment variables"),
             Flag("env-file", nil, .list, "Read in a file of environment variables", names: .file),
@@ -55,7 +60,7 @@ enum Flags {
             Flag("hostname", "h", .string, "Container host name"),
             Flag("init", "Run an init inside the container that forwards signals and reaps processes"),
             Flag("interactive", "i", "Keep STDIN open even if not attached"),
-            Flag("label", "l", .list, "Set meta data on a container"),
+            Flag("label", "l", .list, "Set meta data on a container", check: FlagChecks.label),
             Flag("label-file", nil, .list, "Read in a line delimited file of labels", names: .file),
             Flag("mount", nil, .list, type: "mount", "Attach a filesystem mount to the container"),
             Flag("name", nil, .string, "Assign a name to the container"),
@@ -82,15 +87,10 @@ enum Flags {
 
     /// Docker's flags of `create` and `run` that are not here yet.
     static let missingAtCreate = [
-        "annotation", "blkio-weight", "blkio-weight-device", "cgroup-parent", "cgroupns", "cidfile", "cpu-count",
-        "cpu-percent", "cpu-period", "cpu-quota", "cpu-rt-period", "cpu-rt-runtime", "cpu-shares", "cpus",
-        "cpuset-cpus", "cpuset-mems", "device", "device-cgroup-rule", "device-read-bps", "device-read-iops",
-        "device-write-bps", "device-write-iops", "disable-content-trust", "dns-option", "dns-search", "domainname",
-        "expose", "gpus", "group-add", "health-cmd", "health-interval", "health-retries", "health-start-interval",
-        "health-start-period", "health-timeout", "ip", "ip6", "ipc", "isolation", "kernel-memory", "link",
-        "link-local-ip", "log-driver", "log-opt", "mac-address", "memory", "memory-reservation", "memory-swap",
-        "memory-swappiness", "network-alias", "no-healthcheck", "oom-kill-disable", "oom-score-adj", "pid",
-        "pids-limit", "restart", "runtime", "security-opt", "shm-size", "storage-opt", "sysctl", "ulimit",
-        "use-api-socket", "userns", "uts", "volume-driver", "volumes-from",
+        "blkio-weight-device", "cpu-count", "cpu-percent", "cpu-rt-period", "cpu-rt-runtime", "device-read-bps",
+        "device-read-iops", "device-write-bps", "device-write-iops", "gpus", "health-cmd", "health-interval",
+        "health-retries", "health-start-interval", "health-start-period", "health-timeout", "ip", "ip6", "isolation",
+        "kernel-memory", "link", "link-local-ip", "log-driver", "log-opt", "network-alias", "no-healthcheck",
+        "restart", "storage-opt", "use-api-socket", "volume-driver", "volumes-from",
     ]
 }

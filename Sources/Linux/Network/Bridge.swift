@@ -68,12 +68,14 @@ public struct Bridge: Sendable {
     /// Connects a network namespace: a pair of devices, the first free address, the default route.
     ///
     /// The host's device is named after the address, so the kernel itself keeps two containers from getting the same.
-    public func connect(namespace: Int32) throws(DrydockError) -> Connection {
+    /// - Parameter hardwareAddress: six hexadecimal bytes with colons; empty for one made from the IP address.
+    public func connect(namespace: Int32, hardwareAddress: String = "") throws(DrydockError) -> Connection {
+        let wanted = hardwareAddress.split(separator: ":").compactMap { UInt8($0, radix: 16) }
         let netlink = try Netlink()
         let first = gateway.network(prefix: prefix).value + 2
         for value in first..<gateway.broadcast(prefix: prefix).value where value != gateway.value {
             let address = IPv4Address(value)
-            let hardware: [UInt8] = [0x02, 0x42] + address.bytes
+            let hardware: [UInt8] = wanted.count == 6 ? wanted : [0x02, 0x42] + address.bytes
             let device = "dd" + hex(address.bytes)
             do throws(DrydockError) {
                 try netlink.addPair(

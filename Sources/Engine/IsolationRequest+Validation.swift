@@ -1,0 +1,183 @@
+import Diagnostics
+import Glibc
+import Linux
+import Runtime
+import SystemPackage
+
+extension IsolationRequest {
+    private static func wrong(_ message: String, remedy: String? = nil) -> DrydockError {
+        DrydockError(.invalidArgument, message, remedy: remedy, exitStatus: 125)
+    }
+
+    /// Refuses what Docker's daemon refuses, in its words, and says what this machine will not do.
+    /// - Returns: warnings, as Docker prints them after `WARNING: `.
+    func validate(_ request: CreateRequest) throws(DrydockError) -> [String] {
+        try validateNames(request)
+        try validateRights(request)
+        for (name, value) in sysctls {
+            if name.hasPrefix("net."), request.network == "host" {
+                throw Self.wrong("sysctl '\(name)' is not allowed in the host network namespace")
+            }
+            if value.contains("\n") { throw Self.wrong("invalid value of sysctl \(name)") }
+        }
+        guard (-1000...1000).contains(oomScoreAdjustment) else {
+            throw Self.wrong("Invalid value \(oomScoreAdjustment), range for oom score adj is [-1000, 1000]")
+        }
+        if sharedMemorySize < 0 { throw Self.wrong("SHM size can not be less than 0") }
+        return try validateResources()
+    }
+
+    private func validateNames(_ request: CreateRequest) throws(DrydockError) {
+        let sharesNetwork = request.network == "host" || request.network.hasPrefix("container:")
+        if request.hostname != nil, request.network.hasPrefix("container:") || utsMode == "host" {
+            let mode = utsMode == "host" ? "UTS" : "network"
+            throw Self.wrong("conflicting options: hostname and the \(mode) mode")
+        }
+        if request.network.hasPrefix("container:") {
+            if !request.ports.isEmpty || request.publishAll {
+                throw Self.wrong("conflicting options: port publishing and the container type network mode")
+            }
+            if !exposed.isEmpty {
+                throw Self.wrong("conflicting options: port exposing and the container type network mode")
+            }
+            if !request.extraHosts.isEmpty {
+                throw Self.wrong("conflicting options: custom host-to-IP mapping and the network mode")
+            }
+            if !request.dns.isEmpty { throw Self.wrong("conflicting options: dns and the network mode") }
+        }
+        if sharesNetwork, !macAddress.isEmpty {
+            throw Self.wrong("conflicting options: mac-address and the network mode")
+        }
+        switch ipcMode {
+        case "", "none", "private", "shareable", "host": break
+        case let mode where mode.hasPrefix("container:") && mode.count > 10: break
+        default: throw Self.wrong("invalid IPC mode: \(ipcMode)")
+        }
+        if request.network == "host", request.privileged == false, cgroupnsMode == "host", usernsMode == "host" {
+            return
+        }
+        if !runtime.isEmpty, !["drydock", "runc", "io.containerd.runc.v2"].contains(runtime) {
+            throw Self.wrong(
+                "unknown or invalid runtime name: \(runtime)", remedy: "There is one runtime here: drydock.")
+        }
+    }
+
+    private func validateRights(_ request: CreateRequest) throws(DrydockError) {
+        for (flag, names) in [("CapAdd", request.capAdd), ("CapDrop", request.capDrop)] {
+            for name in names where name.uppercased() != "ALL" && CapabilitySet(names: [name]) == nil {
+                let upper = name.uppercased()
+                throw Self.wrong(
+                    "invalid \(flag): unknown capability: \"\(upper.hasPrefix("CAP_") ? upper : "CAP_" + upper)\"",
+                    remedy: "Capabilities look like NET_ADMIN; `man 7 capabilities` lists them.")
+            }
+        }
+        for option in securityOptions {
+            switch SecurityOption(option) {
+            case .unknown:
+                throw Self.wrong(
+                    option.contains("=") || option.contains(":")
+                        ? "invalid --security-opt 2: \"\(option)\"" : "invalid --security-opt 1: \"\(option)\"")
+            case .seccomp(let profile) where profile != "unconfined" && profile != "builtin" && !profile.isEmpty:
+                do throws(DrydockError) {
+                    _ = try SeccompProfile(try JSONValue(parsing: Array(profile.utf8)))
+                } catch {
+                    throw error.code == .corrupt
+                        ? Self.wrong("Decoding seccomp profile failed: \(error.message)") : error.exiting(125)
+                }
+            default: break
+            }
+        }
+        for device in devices {
+            guard FilePath(device.target).isAbsolute else {
+                throw Self.wrong("invalid device path in the container: \(device.target)")
+            }
+        }
+        for rule in deviceRules where DeviceRule(rule) == nil {
+            throw Self.wrong("invalid device cgroup rule format: '\(rule)'")
+        }
+    }
+
+    private func validateResources() throws(DrydockError) -> [String] {
+        if memory != 0 && memory < 6 << 20 { throw Self.wrong("Minimum memory limit allowed is 6MB") }
+        if memory > 0 && memorySwap > 0 && memorySwap < memory {
+            throw Self.wrong("Minimum memoryswap limit should be larger than memory limit, see usage")
+        }
+        if memory == 0 && memorySwap > 0 {
+            throw Self.wrong("You should always set the Memory limit when using Memoryswap limit, see usage")
+        }
+        if memoryReservation > 0 && memoryReservation < 6 << 20 {
+            throw Self.wrong("Minimum memory reservation allowed is 6MB")
+        }
+        if memory > 0 && memoryReservation > memory {
+            throw Self.wrong("Minimum memory limit can not be less than memory reservation limit, see usage")
+        }
+        let processors = Int64(max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        if nanoCPUs > 0 && (cpuPeriod > 0 || cpuQuota > 0) {
+            throw Self.wrong(
+                "Conflicting options: Nano CPUs and CPU \(cpuPeriod > 0 ? "Period" : "Quota") cannot both be set")
+        }
+        if nanoCPUs < 0 || nanoCPUs > processors * 1_000_000_000 {
+            let word = processors == 1 ? "is only 1 CPU" : "are only \(processors) CPUs"
+            throw Self.wrong("Range of CPUs is from 0.01 to \(processors).00, as there \(word) available")
+        }
+        if cpuShares < 0 { throw Self.wrong("invalid CPU shares (\(cpuShares)): value must be a positive integer") }
+        if cpuPeriod != 0 && !(1000...1_000_000).contains(cpuPeriod) {
+            throw Self.wrong("CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)")
+        }
+        if cpuQuota > 0 && cpuQuota < 1000 { throw Self.wrong("CPU cfs quota can not be less than 1ms (i.e. 1000)") }
+        if blockWeight != 0 && !(10...1000).contains(blockWeight) {
+            throw Self.wrong("Range of blkio weight is from 10 to 1000")
+        }
+        for (name, value, file) in [
+            ("cpus", cpus, "/sys/devices/system/cpu/online"), ("mems", memoryNodes, "/sys/devices/system/node/online"),
+        ] where !value.isEmpty {
+            guard let wanted = Self.numbers(value) else {
+                throw Self.wrong("Invalid value \(value) for cpuset \(name)")
+            }
+            let online = Self.numbers(Files.line(FilePath(file)) ?? "0") ?? [0]
+            guard wanted.isSubset(of: online) else {
+                let word = name == "cpus" ? "CPUs" : "memory nodes"
+                throw Self.wrong(
+                    "Requested \(word) are not available - requested \(value), available: \(Files.line(FilePath(file)) ?? "0")"
+                )
+            }
+        }
+        return warnings
+    }
+
+    /// Limits that this machine cannot apply for this user, in Docker's words.
+    private var warnings: [String] {
+        let root = UserNamespace.current == .root
+        var usable = Set(Cgroups.controllers())
+        if !root, case .separate = Cgroups.layout() { usable = [] }
+        var warnings: [String] = []
+        func lost(_ controller: String, _ asked: Bool, _ what: String) {
+            guard asked, !usable.contains(controller) else { return }
+            warnings.append(
+                "Your kernel does not support \(what) or the cgroup is not mounted. Limitation discarded.")
+        }
+        lost("memory", memory > 0 || memoryReservation > 0 || memorySwap > 0, "memory limit capabilities")
+        lost("pids", pidsLimit > 0, "PIDs limit capabilities")
+        lost("cpu", nanoCPUs > 0 || cpuQuota > 0 || cpuShares > 0 || cpuPeriod > 0, "CPU cfs limits")
+        lost("cpuset", !cpus.isEmpty || !memoryNodes.isEmpty, "cpuset")
+        if swappiness >= 0, !usable.contains("memory") {
+            warnings.append(
+                "Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded."
+            )
+        }
+        return warnings
+    }
+
+    /// The numbers of a list such as `0-2,4`; nil where it is none.
+    static func numbers(_ text: String) -> Set<Int>? {
+        var result: Set<Int> = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+            guard let first = ends.first, let low = first, let last = ends.last, let high = last, ends.count <= 2,
+                low <= high, low >= 0, high < 8192
+            else { return nil }
+            result.formUnion(low...high)
+        }
+        return result
+    }
+}

@@ -1,0 +1,32 @@
+public import Diagnostics
+
+/// A program that a bundle wants run at a moment of its container's life (OCI runtime specification, "POSIX-platform
+/// Hooks").
+public struct RuntimeHook: Sendable, Equatable {
+    /// The program, an absolute path.
+    public var path: String
+    /// Its arguments, its name first; the path where empty.
+    public var arguments: [String]
+    /// Its environment.
+    public var environment: [String]
+    /// Seconds that it may take; nil for ever.
+    public var timeout: Int64?
+
+    /// Reads a hook of a `config.json`.
+    public init(_ json: JSONValue) {
+        path = json["path"]?.string ?? ""
+        arguments = (json["args"]?.array ?? []).compactMap(\.string)
+        environment = (json["env"]?.array ?? []).compactMap(\.string)
+        timeout = json["timeout"]?.int
+    }
+
+    /// The hook as a `config.json` has it.
+    public var json: JSONValue {
+        var pairs: [(key: String, value: JSONValue)] = [
+            ("path", .string(path)), ("args", .array(arguments.map(JSONValue.string))),
+            ("env", .array(environment.map(JSONValue.string))),
+        ]
+        if let timeout { pairs.append(("timeout", .int(timeout))) }
+        return .object(pairs)
+    }
+}

@@ -1,0 +1,193 @@
+import Foundation
+import Testing
+
+@Suite("What the flags of run decide", .serialized)
+struct RuntimeFlagsTests {
+    private func prepared(_ actor: Actor) throws -> Drydock {
+        let it = try Drydock(actor)
+        try #require(it.docker("pull", "-q", "alpine:3.5").status == 0)
+        return it
+    }
+
+    private func shell(_ it: Drydock, _ script: String, _ options: String...) -> Outcome {
+        it.docker(["run", "--rm", "--network", "none"] + options + ["alpine:3.5", "sh", "-c", script])
+    }
+
+    @Test("Capabilities are added and dropped as Docker does it", arguments: Actor.available)
+    func capabilities(actor: Actor) throws {
+        let it = try prepared(actor)
+        let script = "grep CapEff /proc/self/status | cut -f2"
+        #expect(shell(it, script, "--cap-drop", "ALL").output == "0000000000000000\n")
+        #expect(shell(it, script, "--cap-drop", "all", "--cap-add", "NET_ADMIN").output == "0000000000001000\n")
+        #expect(shell(it, script, "--cap-add", "cap_sys_time").output == "00000000aa0425fb\n")
+        #expect(shell(it, script, "--cap-drop", "CHOWN").output == "00000000a80425fa\n")
+        let wrong = shell(it, script, "--cap-add", "foo")
+        #expect(wrong.status == 125 && wrong.errors.contains("invalid CapAdd: unknown capability: \"CAP_FOO\""))
+    }
+
+    @Test(
+        "The default filter refuses what Docker's refuses; a file and 'unconfined' replace it",
+        arguments: Actor.available)
+    func seccomp(actor: Actor) throws {
+        let it = try prepared(actor)
+        #expect(shell(it, "grep ^Seccomp: /proc/self/status").output == "Seccomp:\t2\n")
+        #expect(shell(it, "unshare -m true").status != 0)
+        #expect(
+            shell(it, "grep ^Seccomp: /proc/self/status", "--security-opt", "seccomp=unconfined").output
+                == "Seccomp:\t0\n")
+        #expect(shell(it, "grep ^Seccomp: /proc/self/status", "--privileged").output == "Seccomp:\t0\n")
+        let file = "/tmp/drydock-profile-\(UUID().uuidString).json"
+        defer { unlink(file) }
+        let profile =
+            #"{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO"}]}"#
+        try profile.write(toFile: file, atomically: true, encoding: .utf8)
+        chmod(file, 0o644)
+        let refused = shell(it, "mkdir /x || touch /y && ls /y", "--security-opt", "seccomp=\(file)")
+        #expect(refused.output == "/y\n" && refused.errors.contains("Operation not permitted"), "\(refused.all)")
+        let missing = shell(it, "true", "--security-opt", "seccomp=/no/such")
+        #expect(missing.status == 125)
+        #expect(
+            missing.errors.contains(
+                "opening seccomp profile (/no/such) failed: open /no/such: no such file or directory"))
+        try #require(
+            it.docker("run", "-d", "--name", "s", "--network", "none", "alpine:3.5", "sleep", "600").status == 0)
+        #expect(it.docker("exec", "s", "grep", "^Seccomp:", "/proc/self/status").output == "Seccomp:\t2\n")
+    }
+
+    @Test(
+        "no-new-privileges keeps a set-user-id program from gaining rights; without it, it gains them",
+        arguments: Actor.available)
+    func noNewPrivileges(actor: Actor) throws {
+        let it = try prepared(actor)
+        let script = "cp /bin/busybox /bin/b; chmod 4755 /bin/b; su -s /bin/sh nobody -c '/bin/b id -u'"
+        #expect(shell(it, script).output == "0\n")
+        #expect(shell(it, script, "--security-opt", "no-new-privileges").output == "65534\n")
+    }
+
+    @Test("Limits, sysctls, shared memory and tmpfs are as they were asked for", arguments: Actor.available)
+    func values(actor: Actor) throws {
+        let it = try prepared(actor)
+        let out = shell(
+            it,
+            "ulimit -Sn; ulimit -Hn; cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/msgmax; df -k /dev/shm | tail -1 | awk '{print $2}'; grep ' /t ' /proc/mounts | cut -d' ' -f4 | cut -d, -f1-4; touch /t/x; touch /x",
+            "--ulimit", "nofile=100:200", "--sysctl", "net.ipv4.ip_forward=1", "--sysctl", "kernel.msgmax=4000",
+            "--shm-size", "1m", "--tmpfs", "/t:size=1m,exec", "--read-only")
+        #expect(out.output == "100\n200\n1\n4000\n1024\nrw,nosuid,nodev,relatime\n", "\(out.all)")
+        #expect(out.errors.contains("Read-only file system"))
+        #expect(shell(it, "cat /proc/self/oom_score_adj", "--oom-score-adj", "321").output == "321\n")
+    }
+
+    @Test("Names: host, domain, more hosts, name servers", arguments: Actor.available)
+    func names(actor: Actor) throws {
+        let it = try prepared(actor)
+        let out = shell(
+            it, "hostname; cat /proc/sys/kernel/domainname; tail -1 /etc/hosts; cat /etc/resolv.conf", "-h", "box",
+            "--domainname", "inside", "--add-host", "other=10.9.8.7", "--dns", "9.9.9.9", "--dns-search", "a.example",
+            "--dns-option", "ndots:2")
+        #expect(out.output.hasPrefix("box\ninside\n10.9.8.7\tother\nnameserver 9.9.9.9\n"), "\(out.all)")
+        #expect(out.output.contains("\nsearch a.example\n") && out.output.contains("\noptions ndots:2\n"))
+    }
+
+    @Test("With --init an orphan is reaped and signals reach the program", arguments: Actor.available)
+    func initProcess(actor: Actor) throws {
+        let it = try prepared(actor)
+        let reaped = shell(it, "(sleep 0.1 &); sleep 0.5; ps -o stat | grep -c Z; echo $$", "--init")
+        #expect(reaped.output == "0\n2\n", "\(reaped.all)")
+        #expect(shell(it, "exit 7", "--init").status == 7)
+        #expect(shell(it, "kill -9 $$", "--init").status == 137)
+        try #require(
+            it.docker(
+                "run", "-d", "--init", "--name", "i", "--network", "none", "alpine:3.5", "sh", "-c",
+                "trap 'exit 9' TERM; touch /ready; while :; do sleep 0.1; done"
+            ).status == 0)
+        let deadline = Date(timeIntervalSinceNow: 60)
+        while it.docker("exec", "i", "ls", "/ready").status != 0, Date() < deadline { usleep(20_000) }
+        #expect(it.docker("stop", "-t", "60", "i").status == 0)
+        #expect(it.docker("inspect", "-f", "{{.State.ExitCode}}", "i").output == "9\n")
+    }
+
+    @Test("Namespaces are shared with the host or another container", arguments: Actor.available)
+    func shared(actor: Actor) throws {
+        let it = try prepared(actor)
+        try #require(
+            it.docker(
+                "run", "-d", "--name", "base", "--network", "none", "alpine:3.5", "sh", "-c",
+                "echo shared > /dev/shm/f; exec sleep 600"
+            ).status == 0)
+        #expect(shell(it, "ps | grep -c '[s]leep 600'", "--pid", "container:base").output == "1\n")
+        let deadline = Date(timeIntervalSinceNow: 60)
+        while it.docker("exec", "base", "ls", "/dev/shm/f").status != 0, Date() < deadline { usleep(20_000) }
+        #expect(shell(it, "cat /dev/shm/f", "--ipc", "container:base").output == "shared\n")
+        let joined = it.docker(
+            "run", "--rm", "--network", "container:base", "alpine:3.5", "readlink", "/proc/self/ns/net")
+        #expect(joined.output == it.docker("exec", "base", "readlink", "/proc/self/ns/net").output, "\(joined.all)")
+        for (flag, file) in [("--pid", "pid"), ("--ipc", "ipc"), ("--uts", "uts"), ("--cgroupns", "cgroup")] {
+            let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/ns/\(file)")
+            #expect(shell(it, "readlink /proc/self/ns/\(file)", flag, "host").output == own + "\n", "\(flag)")
+        }
+        #expect(it.docker("rm", "-f", "base").status == 0)
+        let gone = shell(it, "true", "--pid", "container:base")
+        #expect(gone.status == 125 && gone.errors.contains("No such container: base"), "\(gone.all)")
+    }
+
+    @Test(
+        "Devices: only what Docker allows works, and --device adds one", .enabled(if: getuid() == 0, "nodes need root"))
+    func devices() throws {
+        let it = try prepared(.root)
+        let memory = shell(it, "mknod /m c 1 1 && head -c1 /m")
+        #expect(memory.status != 0 && memory.errors.contains("Operation not permitted"), "\(memory.all)")
+        #expect(shell(it, "echo x > /dev/null && head -c1 /dev/zero | wc -c").output.contains("1"))
+        #expect(
+            shell(it, "test -c /dev/kmsg && dd if=/dev/kmsg count=0 2>/dev/null && echo open", "--device", "/dev/kmsg")
+                .output == "open\n")
+        let readOnly = shell(it, "echo x > /dev/kmsg", "--device", "/dev/kmsg:/dev/kmsg:r")
+        #expect(readOnly.status != 0, "\(readOnly.all)")
+        let missing = shell(it, "true", "--device", "/dev/none")
+        #expect(missing.status == 125)
+        #expect(
+            missing.errors.contains(
+                "error gathering device information while adding custom device \"/dev/none\": no such file"))
+        #expect(shell(it, "mount -t tmpfs x /mnt && test -e /dev/kmsg && echo all", "--privileged").output == "all\n")
+    }
+
+    @Test("Memory, processors and processes are limited where the machine lets this user", arguments: Actor.available)
+    func limits(actor: Actor) throws {
+        let it = try prepared(actor)
+        let out = shell(it, "cat /proc/self/cgroup", "-m", "32m", "--cpus", "0.5", "--pids-limit", "20")
+        #expect(out.status == 0, "\(out.all)")
+        guard actor == .root else { return }
+        let file =
+            FileManager.default.fileExists(atPath: "/sys/fs/cgroup/cgroup.controllers")
+            ? "memory.max" : "memory/memory.limit_in_bytes"
+        let limit = shell(it, "cat /sys/fs/cgroup/\(file)", "-m", "32m")
+        #expect(limit.output == "33554432\n", "\(limit.all)")
+        let forks = shell(it, "for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait", "--pids-limit", "4")
+        #expect(forks.errors.contains("fork") || forks.errors.contains("Resource"), "\(forks.all)")
+    }
+
+    @Test("-w that is missing is made for run; for exec it is refused with 126", arguments: Actor.available)
+    func directory(actor: Actor) throws {
+        let it = try prepared(actor)
+        #expect(shell(it, "pwd", "-w", "/made/here").output == "/made/here\n")
+        try #require(
+            it.docker("run", "-d", "--name", "w", "--network", "none", "alpine:3.5", "sleep", "600").status == 0)
+        let missing = it.docker("exec", "-w", "/missing", "w", "true")
+        #expect(missing.status == 126, "\(missing.all)")
+        #expect(
+            missing.errors.contains("chdir to cwd (\"/missing\") set in config.json failed: no such file or directory"))
+    }
+
+    @Test("The container's ID goes into a file, once")
+    func identityFile() throws {
+        let it = try prepared(Actor.available.contains(.root) ? .root : .user)
+        let file = it.home + "/cid"
+        let made = it.docker("create", "--cidfile", file, "alpine:3.5", "true")
+        #expect(try String(contentsOfFile: file, encoding: .utf8) + "\n" == made.output)
+        let again = it.docker("create", "--cidfile", file, "alpine:3.5", "true")
+        #expect(
+            again.status == 125
+                && again.errors.contains(
+                    "container ID file found, make sure the other container isn't running or delete \(file)")
+        )
+    }
+}
