@@ -1,7 +1,7 @@
 public import Diagnostics
 import Glibc
 import Linux
-import SystemPackage
+public import SystemPackage
 
 extension ContainerRuntime {
     /// What a container is doing.
@@ -30,6 +30,17 @@ extension ContainerRuntime {
                 pid: Int32(truncatingIfNeeded: json["pid"]?.int ?? 0),
                 monitor: Int32(truncatingIfNeeded: json["monitor"]?.int ?? 0), startedAt: startedAt,
                 network: NetworkInfo(json["network"] ?? .null)))
+    }
+
+    /// The monitors of containers that run below a directory, as many as are worth trying; see `UserNamespace.enter`.
+    public static func monitors(below containers: FilePath) -> [Int32] {
+        ((try? Files.names(in: containers)) ?? []).lazy.prefix(64).compactMap { name in
+            let directory = containers.appending(name)
+            guard let bytes = try? Files.readIfPresent(directory.appending("run.json")),
+                FileLock.isHeld(directory.appending("monitor.lock"))
+            else { return nil }
+            return (try? JSONValue(parsing: bytes))?["monitor"]?.int.map { Int32(truncatingIfNeeded: $0) }
+        }
     }
 
     /// Sends a signal to a container's first process.

@@ -3,6 +3,7 @@ import DockerCLI
 import Engine
 import Glibc
 import Linux
+import Runtime
 import Synchronization
 import SystemPackage
 import Terminal
@@ -10,9 +11,9 @@ import Terminal
 /// Runs one docker command: `drydock docker ARGS…`, or `docker ARGS…` where the program is called by that name.
 enum DockerMain {
     /// Enters the user namespace where the command needs it. Must come before the process has a second thread.
-    static func prepare(_ arguments: [String]) throws(DrydockError) {
+    static func prepare(_ arguments: [String], places: Places) throws(DrydockError) {
         guard DockerCommand.needs(arguments).identityMap else { return }
-        _ = try UserNamespace.enter()
+        _ = try UserNamespace.enter { ContainerRuntime.monitors(below: places.home.containers) }
     }
 
     /// The engine of this process's command. It is never closed: closing the store would fold its log into the

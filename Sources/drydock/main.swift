@@ -14,7 +14,7 @@ if calledAsDocker || words.dropFirst().first == "docker" {
     let arguments = Array(words.dropFirst(calledAsDocker ? 1 : 2))
     let places = Places()
     do {
-        try DockerMain.prepare(arguments)
+        try DockerMain.prepare(arguments, places: places)
     } catch {
         report(error)
         exit(125)

@@ -164,6 +164,10 @@ int cl_become_subreaper(void);
 /// Sends a descriptor with a text along a stream socket. Returns 0 or -errno.
 int cl_send_descriptor(int socket, int descriptor, const char *text);
 
+/// Enters the user namespace of a process, where this user owns it and root there is this user; then a new mount
+/// namespace. Returns 0 or -errno; -ESRCH where it is not such a namespace.
+int cl_join_user_namespace(pid_t pid);
+
 /// Two ends of a pipe, close-on-exec. Returns 0 or -errno.
 int cl_pipe(int *ends, int nonblocking);
 int cl_nonblocking(int fd);
