@@ -108,7 +108,10 @@ public final class ContainerCgroup: Sendable {
     ///   - devices: what may be done with devices, empty for everything. Without root, and where the kernel has no
     ///     way for it, nothing more than the owner's rights holds a container back.
     /// - Throws: where this process may not, or the limits cannot be set. Nothing is left behind then.
-    public init(path: String, settings: [CgroupSetting], devices: [DeviceRule]) throws(DrydockError) {
+    ///   - everywhere: whether it is made in every tree of version 1.
+    public init(
+        path: String, settings: [CgroupSetting], devices: [DeviceRule], everywhere: Bool = false
+    ) throws(DrydockError) {
         let name = FilePath(path.hasPrefix("/") ? String(path.drop { $0 == "/" }) : "drydock/" + path)
             .lexicallyNormalized()
         guard !name.isEmpty, name.components.first != ".." else {
@@ -141,6 +144,14 @@ public final class ContainerCgroup: Sendable {
                             "devices", $0.allow ? "devices.allow" : "devices.deny", $0.isEverything ? "a" : $0.text)
                     }
                 }
+                for (_, tree) in everywhere ? trees.sorted(by: { $0.key < $1.key }) : [] {
+                    let directory = tree.pushing(name)
+                    try Files.makeDirectories(directory)
+                    made.append(directory)
+                }
+                if everywhere, trees["cpuset"] != nil, !all.contains(where: { $0.controller == "cpuset" }) {
+                    all += ["cpuset.cpus", "cpuset.mems"].map { CgroupSetting("cpuset", $0, "") }
+                }
                 try Self.write(all) { (controller: String) throws(DrydockError) in
                     guard let tree = trees[controller] else {
                         throw DrydockError(.unsupported, "the \(controller) cgroup is not mounted", exitStatus: 125)
@@ -163,6 +174,15 @@ public final class ContainerCgroup: Sendable {
         self.birthplace = birthplace
         others = made
     }
+
+    /// A cgroup that is there already.
+    public init(places: [FilePath]) {
+        birthplace = nil
+        others = places
+    }
+
+    /// Its directories.
+    public var places: [FilePath] { others + [birthplace].compactMap { $0 } }
 
     private static func unified(_ root: FilePath, _ name: FilePath) throws(DrydockError) -> FilePath {
         let directory = Cgroups.parent(root).pushing(name)

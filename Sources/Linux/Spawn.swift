@@ -40,6 +40,9 @@ public struct ChildProcess: Sendable {
         return ChildProcess(pid: pid)
     }
 
+    /// Makes this process the parent of processes below it that lose theirs, so that it can wait for them.
+    public static func inheritOrphans() { _ = cl_become_subreaper() }
+
     /// Waits for the end. Returns the exit status, or 128 and the signal.
     public func wait() throws(DrydockError) -> Int32 {
         var status: Int32 = 0

@@ -1,3 +1,4 @@
+import CLinux
 public import Diagnostics
 import Glibc
 public import SystemPackage
@@ -16,8 +17,8 @@ public enum UnixSocket {
     }
 
     /// A socket that listens at a path; what was there is removed. Only this user can connect.
-    public static func listen(_ path: FilePath) throws(DrydockError) -> OwnedDescriptor {
-        let socket = try make()
+    public static func listen(_ path: FilePath, messages: Bool = false) throws(DrydockError) -> OwnedDescriptor {
+        let socket = try make(messages)
         unlink(path.string)
         let result = try withAddress(path) { address, length in Glibc.bind(socket.number, address, length) }
         guard result == 0 else { throw .system("listen on \(path)", errno: errno) }
@@ -26,9 +27,16 @@ public enum UnixSocket {
         return socket
     }
 
+    /// Sends a descriptor along a stream, with a text.
+    public static func send(_ descriptor: Int32, _ text: String, to path: FilePath) throws(DrydockError) {
+        let socket = try connect(path)
+        let result = cl_send_descriptor(socket.number, descriptor, text)
+        guard result == 0 else { throw .system("send a terminal to \(path)", errno: -result) }
+    }
+
     /// A connection to the socket at a path.
-    public static func connect(_ path: FilePath) throws(DrydockError) -> OwnedDescriptor {
-        let socket = try make()
+    public static func connect(_ path: FilePath, messages: Bool = false) throws(DrydockError) -> OwnedDescriptor {
+        let socket = try make(messages)
         let result = try withAddress(path) { address, length in
             retrying { Glibc.connect(socket.number, address, length) }
         }
@@ -36,8 +44,9 @@ public enum UnixSocket {
         return socket
     }
 
-    private static func make() throws(DrydockError) -> OwnedDescriptor {
-        let number = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    private static func make(_ messages: Bool) throws(DrydockError) -> OwnedDescriptor {
+        let kind = messages ? SOCK_SEQPACKET : SOCK_STREAM
+        let number = Glibc.socket(AF_UNIX, Int32(kind.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard number >= 0 else { throw .system("socket", errno: errno) }
         return OwnedDescriptor(number)
     }

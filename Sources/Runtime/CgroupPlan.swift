@@ -9,6 +9,11 @@ public struct CgroupPlan: Sendable, Equatable {
     /// What programs may do with devices, in order, the last that matches wins; empty for everything.
     public var devices: [DeviceRule]
 
+    /// Whether the container is a member of every tree of version 1, also of those that do not limit it.
+    public var everywhere = false
+    /// Directories of cgroups that are there already and are joined.
+    public var places: [String] = []
+
     /// The cgroup of a container.
     public init(path: String, settings: [CgroupSetting] = [], devices: [DeviceRule] = []) {
         self.path = path

@@ -245,6 +245,8 @@ extension LaunchOperation {
             op.flags = UInt32(CL_F_ASYNC)
             op.s.0 = writer.text(cgroup.path)
             op.s.1 = writer.text(cgroup.settings.map(\.line).joined(separator: "\n"))
+            op.s.3 = writer.text(cgroup.places.joined(separator: "\n"))
+            op.n.0 = cgroup.everywhere ? 1 : 0
             op.s.2 = writer.text(
                 cgroup.devices.map { ($0.allow ? "+" : "-") + $0.text }.joined(separator: "\n"))
         case .network(let kind, let hostsFile, let hostname, let hardwareAddress):

@@ -8,9 +8,13 @@ struct LaunchReply {
     enum Words {
         case run
         case exec
+        /// `drydock runtime`: no daemon's words around it.
+        case bundle
     }
 
     let pid: Int32
+    /// The directories of its cgroups.
+    let cgroups: [String]
     let network: NetworkInfo
     /// What the monitor could not do for the container.
     let notices: [String]
@@ -27,6 +31,7 @@ struct LaunchReply {
         let json = try JSONValue(parsing: frame.payload)
         guard frame.kind == .started else { throw Self.failure(json, plan, arguments, words) }
         pid = Int32(truncatingIfNeeded: json["pid"]?.int ?? 0)
+        cgroups = (json["cgroups"]?.array ?? []).compactMap(\.string)
         network = NetworkInfo(json["network"] ?? .null)
         notices =
             (json["network"]?["notice"]?.string).map {
@@ -74,10 +79,13 @@ struct LaunchReply {
     }
 
     private static func prefix(_ words: Words) -> String {
-        words == .run
-            ? "failed to create task for container: failed to create shim task: OCI runtime create failed: "
+        switch words {
+        case .run:
+            "failed to create task for container: failed to create shim task: OCI runtime create failed: "
                 + "runc create failed: unable to start container process: error during container init: "
-            : "OCI runtime exec failed: exec failed: unable to start container process: "
+        case .exec: "OCI runtime exec failed: exec failed: unable to start container process: "
+        case .bundle: "unable to start container process: "
+        }
     }
 
     private static func programFailure(_ stage: Int, _ number: Int32, _ name: String, _ words: Words) -> DrydockError {

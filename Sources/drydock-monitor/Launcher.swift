@@ -66,12 +66,16 @@ struct Launcher {
 
     func launch(_ plan: [UInt8]) throws(LaunchFailure) -> StartedProcess {
         var streams: ProgramStreams
+        var start: OwnedDescriptor?
         let birthplace: OwnedDescriptor?
         let channel: (own: OwnedDescriptor, child: OwnedDescriptor)
         do throws(DrydockError) {
             streams = try ProgramStreams(settings)
             channel = try UnixSocket.pair(messages: true)
             birthplace = try parent.birthplace(of: plan)
+            if !settings.startSocket.isEmpty {
+                start = try UnixSocket.listen(FilePath(settings.startSocket), messages: true)
+            }
         } catch {
             throw LaunchFailure(error)
         }
@@ -88,7 +92,8 @@ struct Launcher {
         launch.error = streams.childError.number
         launch.cgroup = birthplace?.number ?? -1
         launch.terminal = settings.terminal ? 1 : 0
-        launch.start = -1
+        launch.preserve = settings.preserve
+        launch.start = start?.number ?? -1
         var pidfd: Int32 = -1
         var pid = plan.withUnsafeMutableBytes { cl_start($0.baseAddress, &launch, &pidfd) }
         var born = birthplace != nil
@@ -150,7 +155,16 @@ struct Launcher {
                 answer(channel)
             case UInt32(CL_REC_STEP): answer(channel)
             case UInt32(CL_REC_CONSOLE):
-                streams.adopt(terminal: OwnedDescriptor(descriptor), settings)
+                let terminal = OwnedDescriptor(descriptor)
+                guard !settings.consoleSocket.isEmpty else {
+                    streams.adopt(terminal: terminal, settings)
+                    continue
+                }
+                do throws(DrydockError) {
+                    try UnixSocket.send(terminal.number, "/dev/ptmx", to: FilePath(settings.consoleSocket))
+                } catch {
+                    throw LaunchFailure(error, index: Int(record.index))
+                }
             case UInt32(CL_REC_PID):
                 do throws(DrydockError) {
                     let next = try ProcessHandle(record.detail)
@@ -159,6 +173,7 @@ struct Launcher {
                 } catch {
                     throw LaunchFailure(error, index: Int(record.index))
                 }
+            case UInt32(CL_REC_READY): return
             case UInt32(CL_REC_ERROR): throw LaunchFailure(record)
             case UInt32(CL_REC_TIMES):
                 heardTimes = true
@@ -192,6 +207,15 @@ struct ProgramStreams {
     var outputs: [(stream: Stream, descriptor: OwnedDescriptor)] = []
 
     init(_ settings: MonitorSettings) throws(DrydockError) {
+        if settings.once, !settings.terminal {
+            func copy(_ number: Int32) throws(DrydockError) -> OwnedDescriptor {
+                let copied = fcntl(number, F_DUPFD_CLOEXEC, 3)
+                guard copied >= 0 else { throw .system("dup \(number)", errno: errno) }
+                return OwnedDescriptor(copied)
+            }
+            (childInput, childOutput, childError) = (try copy(0), try copy(1), try copy(2))
+            return
+        }
         let null = try OwnedDescriptor.open("/dev/null", .readWrite)
         guard !settings.terminal else {
             (childInput, childOutput, childError) = (null, null, null)

@@ -7,14 +7,18 @@ import SystemPackage
 enum MonitorProgram {
     static func run() -> Int32 {
         for signal in [SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTTOU, SIGTTIN] { Glibc.signal(signal, SIG_IGN) }
+        // Started with `--once N`, it only starts a process: its orders come from the descriptor N.
+        let words = CommandLine.arguments
+        let once = words.count == 3 && words[1] == "--once"
+        let orders = once ? Int32(words[2]) ?? 3 : 3
         var status = stat()
-        guard fstat(3, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else {
+        guard fstat(orders, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else {
             let text = "drydock-monitor looks after one container; drydock starts it.\n"
             try? Files.write(Array(text.utf8), to: 2)
             return 2
         }
-        let socket = OwnedDescriptor(fcntl(3, F_DUPFD_CLOEXEC, 10))
-        Glibc.close(3)
+        let socket = OwnedDescriptor(fcntl(orders, F_DUPFD_CLOEXEC, 10))
+        Glibc.close(orders)
         var reader = FrameReader()
         var buffer = [UInt8](repeating: 0, count: 65536)
         do {
@@ -27,6 +31,7 @@ enum MonitorProgram {
                 guard frame.kind == .launch else { return 1 }
                 let (settings, plan) = try frame.settingsAndPlan()
                 buffer = []
+                if once { return SingleLaunch(MonitorSettings(settings), socket).run(plan) }
                 try Monitor(MonitorSettings(settings)).run(plan: plan, client: socket, reader: reader)
                 return 0
             }

@@ -29,7 +29,15 @@ final class ParentOperations {
         switch Int(operation.code) {
         case Int(CL_OP_ID_MAPS):
             try Files.write(Array(operation.text(0).utf8), toFile: FilePath("/proc/\(pid)/uid_map"))
-            try Files.write(Array(operation.text(1).utf8), toFile: FilePath("/proc/\(pid)/gid_map"))
+            do throws(DrydockError) {
+                try Files.write(Array(operation.text(1).utf8), toFile: FilePath("/proc/\(pid)/gid_map"))
+            } catch {
+                // Who may map only his own group must give up changing groups first; see user_namespaces(7).
+                guard error.errno == EPERM else { throw error }
+                try Files.write(Array("deny".utf8), toFile: FilePath("/proc/\(pid)/setgroups"))
+                try Files.write(Array(operation.text(1).utf8), toFile: FilePath("/proc/\(pid)/gid_map"))
+            }
+        case Int(CL_OP_HOOKS): try HookRunner(operation, pid).run()
         case Int(CL_OP_CGROUP): try cgroup?.add(pid, born: born)
         case Int(CL_OP_NETWORK): try connect(operation, pid)
         case Int(CL_OP_FORWARD):
@@ -57,11 +65,17 @@ final class ParentOperations {
                 DeviceRule(line.dropFirst(), allow: line.hasPrefix("+"))
             }
             do throws(DrydockError) {
-                cgroup = try ContainerCgroup(path: operation.text(0), settings: settings, devices: devices)
+                cgroup = try ContainerCgroup(
+                    path: operation.text(0), settings: settings, devices: devices,
+                    everywhere: operation.numbers.0 == 1)
             } catch {
                 // Without limits the cgroup is only a convenience, and an ordinary user often may not have one.
                 if !settings.isEmpty { throw error }
             }
+        }
+        if cgroup == nil, let operation = ParentOperation.first(UInt32(CL_OP_CGROUP), of: plan) {
+            let places = operation.text(3).split(separator: "\n").map { FilePath(String($0)) }
+            if !places.isEmpty { cgroup = ContainerCgroup(places: places) }
         }
         guard let place = cgroup?.birthplace else { return nil }
         return try? OwnedDescriptor.open(place, .readOnly)

@@ -21,6 +21,10 @@ if calledAsDocker || words.dropFirst().first == "docker" {
     }
     exit(MainThreadExecutor.run { await DockerMain.run(arguments, places: places) })
 }
+if FilePath(words.first ?? "").lastComponent?.string == "drydock-runtime" {
+    exit(RuntimeMain.run(Array(words.dropFirst())))
+}
+if words.dropFirst().first == "runtime" { exit(RuntimeMain.run(Array(words.dropFirst(2)))) }
 if SystemCommand.Erase.isMeant(by: words) || SystemCommand.Check.isMeant(by: words) {
     do {
         try UserNamespace.enter()

@@ -1,3 +1,5 @@
+import Engine
+import Synchronization
 import Testing
 
 @testable import DockerCLI

@@ -227,7 +227,8 @@ struct CompletionTests {
             ("run", "--net", ["--network"]), ("run --network", "", ["bridge", "host", "mynet", "none"]),
             ("run --pull", "a", ["always"]), ("run", "--pull=n", ["--pull=never"]),
             ("tag alpine:3.5", "b", ["busybox:latest"]),
-            ("help", "im", ["image", "images", "import"]), ("help image", "l", ["list", "load", "ls"]), ("inspect", "a", ["alpine:3.5"]),
+            ("help", "im", ["image", "images", "import"]), ("help image", "l", ["list", "load", "ls"]),
+            ("inspect", "a", ["alpine:3.5"]),
             ("run alpine:3.5", "a", []),
         ] as [(String, String, [String])])
     func completes(words: String, current: String, expected: [String]) async {

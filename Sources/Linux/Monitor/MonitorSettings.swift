@@ -23,6 +23,17 @@ public struct MonitorSettings: Sendable, Equatable {
     /// Whether a program started by `exec` belongs to nobody.
     public var detached = false
 
+    /// Whether the monitor only starts the process, with its own standard streams, and leaves it to who comes above.
+    public var once = false
+    /// How many descriptors from 3 on the program gets.
+    public var preserve: Int32 = 0
+    /// The socket of a terminal's new owner; empty for none.
+    public var consoleSocket = ""
+    /// The process whose namespaces are joined; 0 for none.
+    public var target: Int32 = 0
+    /// The socket on which `start` is awaited; empty for none.
+    public var startSocket = ""
+
     /// Settings with the values above.
     public init() {}
 
@@ -38,6 +49,11 @@ public struct MonitorSettings: Sendable, Equatable {
         cleanup = (json["cleanup"]?.array ?? []).compactMap(\.string)
         stopSignal = Int32(truncatingIfNeeded: json["stopSignal"]?.int ?? 15)
         detached = json["detached"]?.bool ?? false
+        once = json["once"]?.bool ?? false
+        preserve = Int32(truncatingIfNeeded: json["preserve"]?.int ?? 0)
+        consoleSocket = json["consoleSocket"]?.string ?? ""
+        target = Int32(truncatingIfNeeded: json["target"]?.int ?? 0)
+        startSocket = json["startSocket"]?.string ?? ""
     }
 
     /// The settings as JSON.
@@ -46,7 +62,10 @@ public struct MonitorSettings: Sendable, Equatable {
             "directory": .string(directory), "terminal": .bool(terminal), "openInput": .bool(openInput),
             "inputOnce": .bool(inputOnce), "attach": .int(Int64(attach)), "rows": .int(Int64(rows)),
             "columns": .int(Int64(columns)), "cleanup": .array(cleanup.map(JSONValue.string)),
-            "stopSignal": .int(Int64(stopSignal)), "detached": .bool(detached),
+            "stopSignal": .int(Int64(stopSignal)), "detached": .bool(detached), "once": .bool(once),
+            "preserve": .int(Int64(preserve)),
+            "consoleSocket": .string(consoleSocket), "target": .int(Int64(target)),
+            "startSocket": .string(startSocket),
         ]
     }
 }

@@ -1,0 +1,125 @@
+import Diagnostics
+import Linux
+import SystemPackage
+
+extension BundleCompiler {
+    func fileSystem(_ spaces: [Space], state: String) throws(DrydockError) -> [LaunchOperation] {
+        var operations: [LaunchOperation] = []
+        let wanted = config.at("linux.rootfsPropagation")?.string ?? ""
+        let shares = wanted.contains("slave") || wanted.contains("shared")
+        // Nothing of the container may reach the host; what the host mounts may come in where that was asked for.
+        if shares, let slave = Propagation("slave") {
+            operations.append(.propagation(slave, recursive: true))
+        } else {
+            operations.append(.privateMounts)
+        }
+        operations.append(.root(root.string))
+        for mount in config["mounts"]?.array ?? [] { operations += try self.mount(mount, spaces) }
+        operations += devices
+        if config.at("process.terminal")?.bool == true { operations.append(.console(path: "/dev/console")) }
+        operations += hooks("createContainer").map { .hook($0, state: state) }
+        for (name, value) in config.at("linux.sysctl")?.pairs ?? [] {
+            operations.append(.sysctl(name: name, value: value.string ?? ""))
+        }
+        operations += strings("linux.maskedPaths").map { .mask($0) }
+        operations += strings("linux.readonlyPaths").map { .readOnly($0) }
+        operations.append(.pivot)
+        if !wanted.isEmpty {
+            guard let propagation = Propagation(wanted) else {
+                throw Self.wrong("config.json: unknown rootfsPropagation \"\(wanted)\"")
+            }
+            operations.append(.propagation(propagation, recursive: wanted.hasPrefix("r")))
+        }
+        return operations
+    }
+
+    private func mount(_ json: JSONValue, _ spaces: [Space]) throws(DrydockError) -> [LaunchOperation] {
+        let type = json["type"]?.string ?? ""
+        let target = json["destination"]?.string ?? ""
+        let options = MountOptions(strings("options", in: json))
+        let source = json["source"]?.string ?? ""
+        if options.isBind || type == "bind" || type == "rbind" {
+            return [
+                .bindMount(
+                    BindMount(
+                        source: bundle.pushing(FilePath(source)).string, target: target,
+                        recursive: options.isRecursive || type == "rbind", attributes: options.flags.attributes,
+                        cleared: options.recursiveAttributes ? options.cleared.attributes : [],
+                        recursiveAttributes: options.recursiveAttributes, propagation: options.propagation))
+            ]
+        }
+        if type == "cgroup" { return cgroupMounts(target, options, spaces) }
+        return [
+            .mountFileSystem(
+                FileSystemMount(
+                    type: type, source: source.isEmpty ? type : source, target: target, flags: options.flags,
+                    data: options.data.joined(separator: ","), propagation: options.propagation))
+        ]
+    }
+
+    /// A mount of type `cgroup` means all trees of version 1, or the one of version 2.
+    private func cgroupMounts(_ target: String, _ options: MountOptions, _ spaces: [Space]) -> [LaunchOperation] {
+        guard spaces.contains(where: { $0.kind == .cgroup }) else {
+            return [
+                .bind(
+                    source: "/sys/fs/cgroup", target: target, readOnly: options.flags.contains(.readOnly),
+                    optional: true)
+            ]
+        }
+        func mount(_ type: String, _ place: String, _ flags: MountFlags, _ data: String) -> LaunchOperation {
+            .mount(type: type, source: "cgroup", target: place, flags: flags, data: data, optional: true)
+        }
+        switch cgroups {
+        case .absent: return []
+        case .unified: return [mount("cgroup2", target, options.flags, "")]
+        case .separate(let trees):
+            guard privilege == .root else { return [mount("tmpfs", target, .harmless, "mode=755")] }
+            return [mount("tmpfs", target, .harmless, "mode=755")]
+                + trees.keys.sorted().map { mount("cgroup", "\(target)/\($0)", options.flags, $0) }
+        }
+    }
+
+    private var devices: [LaunchOperation] {
+        let mounts = (config["mounts"]?.array ?? [])
+        // A /dev that is the host's has everything already.
+        let own = !mounts.contains {
+            $0["destination"]?.string == "/dev" && MountOptions(strings("options", in: $0)).isBind
+        }
+        guard own else { return [] }
+        let namespaces = (config.at("linux.namespaces")?.array ?? []).compactMap { $0["type"]?.string }
+        let fromHost = privilege != .root || namespaces.contains("user")
+        var operations: [LaunchOperation] = []
+        let usual: [(String, UInt32, UInt32)] = [
+            ("null", 1, 3), ("random", 1, 8), ("full", 1, 7), ("tty", 5, 0), ("zero", 1, 5), ("urandom", 1, 9),
+        ]
+        let listed = config.at("linux.devices")?.array ?? []
+        for (name, major, minor) in usual where !listed.contains(where: { $0["path"]?.string == "/dev/\(name)" }) {
+            operations.append(.device(path: "/dev/\(name)", major: major, minor: minor, fromHost: fromHost))
+        }
+        for device in listed {
+            guard let path = device["path"]?.string else { continue }
+            let kind: ContainerDevice.Kind =
+                switch device["type"]?.string {
+                case "b": .block
+                case "p": .pipe
+                default: .character
+                }
+            func number(_ key: String) -> UInt32? { device[key]?.int.map { UInt32(truncatingIfNeeded: $0) } }
+            operations.append(
+                .deviceNode(
+                    ContainerDevice(
+                        path: path, kind: kind, major: number("major") ?? 0, minor: number("minor") ?? 0,
+                        mode: number("fileMode").map { $0 & 0o7777 } ?? 0o666, uid: number("uid") ?? 0,
+                        gid: number("gid") ?? 0), fromHost: fromHost))
+        }
+        let links = [
+            ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),
+            ("stderr", "/proc/self/fd/2"), ("core", "/proc/kcore"),
+        ]
+        for (name, target) in links { operations.append(.symlink(path: "/dev/\(name)", to: target)) }
+        if mounts.contains(where: { $0["destination"]?.string == "/dev/pts" }) {
+            operations.append(.symlink(path: "/dev/ptmx", to: "pts/ptmx"))
+        }
+        return operations
+    }
+}

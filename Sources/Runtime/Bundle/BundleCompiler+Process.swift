@@ -1,0 +1,94 @@
+import Diagnostics
+import Linux
+import SystemPackage
+
+extension BundleCompiler {
+    func process(state: String, named spaces: [Space]) throws(DrydockError) -> [LaunchOperation] {
+        let process = config["process"] ?? .object([])
+        var operations = try preparation(process, create: true)
+        if config.at("root.readonly")?.bool == true, spaces.contains(where: { $0.kind == .mount && $0.path == nil }) {
+            operations.append(.readOnlyRoot)
+        }
+        operations += [.findProgram, .awaitStart]
+        operations += try rights(process)
+        operations += hooks("startContainer").map { .hook($0, state: state) }
+        operations.append(.execute(arguments: strings("args", in: process), environment: strings("env", in: process)))
+        return operations
+    }
+
+    /// The plan of a further process in a running container.
+    func exec(_ process: JSONValue, joining places: [String]) throws(DrydockError) -> LaunchPlan {
+        let order: [Namespace] = [.user, .mount, .pid, .uts, .ipc, .network, .cgroup, .time]
+        let named = try spaces().map(\.kind)
+        var cgroup = CgroupPlan(path: "")
+        cgroup.places = places
+        var operations: [LaunchOperation] = [
+            .cgroup(cgroup), .await, .join(order.filter(named.contains)), .fork,
+        ]
+        if named.contains(.user) { operations.append(.identity(.root, groupsOptional: true)) }
+        if process["terminal"]?.bool == true { operations.append(.console(path: "")) }
+        operations += try preparation(process, create: false)
+        operations += try rights(process)
+        operations.append(.execute(arguments: strings("args", in: process), environment: strings("env", in: process)))
+        return LaunchPlan(namespaces: [], operations: operations)
+    }
+
+    private func preparation(_ process: JSONValue, create: Bool) throws(DrydockError) -> [LaunchOperation] {
+        var operations: [LaunchOperation] = [.session, .keyring("_ses." + id), .standardStreams]
+        operations.append(.umask(UInt32(truncatingIfNeeded: process.at("user.umask")?.int ?? 0o022)))
+        for limit in process["rlimits"]?.array ?? [] {
+            let name = limit["type"]?.string ?? ""
+            guard name.hasPrefix("RLIMIT_"), let number = ResourceLimit.numbers[name.dropFirst(7).lowercased()] else {
+                throw Self.wrong("config.json: unknown rlimit \"\(name)\"")
+            }
+            operations.append(
+                .limit(
+                    ResourceLimit(
+                        resource: number, soft: Self.limit(limit["soft"]), hard: Self.limit(limit["hard"]))))
+        }
+        return operations + [.closeDescriptors, .workingDirectory(process["cwd"]?.string ?? "/", create: create)]
+    }
+
+    /// A limit may be larger than a signed number: then it is none.
+    private static func limit(_ json: JSONValue?) -> Int64 {
+        switch json {
+        case .int(let value): value
+        case .double: -1
+        default: 0
+        }
+    }
+
+    private func rights(_ process: JSONValue) throws(DrydockError) -> [LaunchOperation] {
+        let user = process["user"] ?? .object([])
+        func number(_ key: String) -> UInt32 { UInt32(truncatingIfNeeded: user[key]?.int ?? 0) }
+        let identity = ProcessUser(
+            uid: number("uid"), gid: number("gid"),
+            groups: (user["additionalGids"]?.array ?? []).compactMap { $0.int.map { UInt32(truncatingIfNeeded: $0) } })
+        func set(_ key: String) -> CapabilitySet {
+            // What this kernel does not know is passed over, as the specification wants it.
+            let names = strings(key, in: process["capabilities"]).filter { CapabilitySet(names: [$0]) != nil }
+            return CapabilitySet(names: names) ?? .none
+        }
+        let quiet = process["noNewPrivileges"]?.bool ?? false
+        let filter = try seccomp(set("bounding"))
+        var operations: [LaunchOperation] = []
+        if process["capabilities"] != nil { operations.append(.boundingSet(set("bounding"))) }
+        if !filter.isEmpty && !quiet { operations.append(.seccomp(filter)) }
+        operations.append(.identity(identity, groupsOptional: privilege != .root))
+        let effective = CapabilitySet(bits: set("effective").bits | set("permitted").bits)
+        operations.append(
+            .capabilities(
+                effective: process["capabilities"] == nil ? .none : effective, inheritable: set("inheritable"),
+                ambient: set("ambient")))
+        if quiet {
+            operations.append(.noNewPrivileges)
+            if !filter.isEmpty { operations.append(.seccomp(filter)) }
+        }
+        return operations + [.defaultSignals]
+    }
+
+    private func seccomp(_ capabilities: CapabilitySet) throws(DrydockError) -> [UInt8] {
+        guard let json = config.at("linux.seccomp"), json.pairs?.isEmpty == false else { return [] }
+        return try SeccompCompiler(cache: seccompCache).filter(try SeccompProfile(json), capabilities)
+    }
+}

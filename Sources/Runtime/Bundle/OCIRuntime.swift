@@ -1,0 +1,328 @@
+import CLinux
+public import Diagnostics
+import Glibc
+import Linux
+public import SystemPackage
+
+/// An OCI runtime: bundles in, containers out, by the command line that runc made the usual one (`drydock runtime`).
+public struct OCIRuntime: Sendable {
+    /// Where it keeps what it knows of containers.
+    public let root: FilePath
+    private let monitor: FilePath
+
+    /// What a process that is started is given.
+    public struct LaunchOptions: Sendable {
+        /// A file that gets the process's number.
+        public var pidFile: FilePath?
+        /// The socket of a terminal's new owner.
+        public var consoleSocket: FilePath?
+        /// How many descriptors from 3 on it inherits.
+        public var preserve: Int32 = 0
+
+        /// None of these.
+        public init() {}
+    }
+
+    /// A runtime that keeps its state in a directory; `/run/drydock-runtime`, or below `XDG_RUNTIME_DIR` without root,
+    /// where nil.
+    public init(root: FilePath?, monitor: FilePath? = nil) {
+        self.monitor = monitor ?? ContainerRuntime.defaultMonitor
+        if let root {
+            self.root = root
+        } else if getuid() == 0, UserNamespace.current == .root {
+            self.root = "/run/drydock-runtime"
+        } else {
+            let place = getenv("XDG_RUNTIME_DIR").map { String(cString: $0) } ?? "/tmp/drydock-runtime-\(getuid())"
+            self.root = FilePath(place).appending("drydock-runtime")
+        }
+    }
+
+    private func directory(_ id: String) -> FilePath { root.appending(id) }
+    private func socket(_ id: String) -> FilePath { directory(id).appending("start.sock") }
+
+    private static func wrong(_ message: String) -> DrydockError { DrydockError(.invalidArgument, message) }
+
+    private func found(_ id: String) throws(DrydockError) -> RuntimeState {
+        guard Self.isValid(id) else { throw Self.wrong("invalid container ID format: \(id)") }
+        return try RuntimeState(readFrom: directory(id), id: id)
+    }
+
+    private static func isValid(_ id: String) -> Bool {
+        !id.isEmpty && id != "." && id != ".."
+            && id.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "+-_.".contains($0)) }
+    }
+
+    private func compiler(_ config: JSONValue, _ bundle: FilePath, _ id: String) throws(DrydockError) -> BundleCompiler
+    {
+        try BundleCompiler(
+            config, bundle: bundle, id: id, cgroups: Cgroups.layout(), privilege: UserNamespace.current,
+            seccompCache: root.appending(".seccomp"))
+    }
+
+    /// The plan of a bundle, without carrying it out.
+    public func plan(_ id: String, bundle: FilePath) throws(DrydockError) -> LaunchPlan {
+        let config = try JSONValue(parsing: try Files.read(bundle.appending("config.json")))
+        return try compiler(config, bundle, id).compile(state: "{}")
+    }
+
+    /// Makes a container from a bundle: everything is done but the program (`create`).
+    /// - Throws: code `.conflict` where the id is taken; what the plan's operations say.
+    public func create(_ id: String, bundle: FilePath, _ options: LaunchOptions) throws(DrydockError) -> Int32 {
+        guard Self.isValid(id) else { throw Self.wrong("invalid container ID format: \(id)") }
+        let config = try JSONValue(parsing: try Files.read(bundle.appending("config.json")))
+        let compiler = try compiler(config, bundle, id)
+        guard config["process"]?.pairs != nil else { throw Self.wrong("config.json: process is missing") }
+        guard Files.exists(compiler.root) else {
+            throw DrydockError(.notFound, "invalid rootfs: \(compiler.root): no such file or directory")
+        }
+        if config.at("process.terminal")?.bool == true && options.consoleSocket == nil {
+            throw Self.wrong("cannot allocate tty if runc will detach without setting console socket")
+        }
+        try Files.makeDirectories(root, mode: 0o711)
+        guard mkdir(directory(id).string, 0o711) == 0 else {
+            throw errno == EEXIST
+                ? DrydockError(.conflict, "container with given ID already exists: \(id)")
+                : .system("mkdir \(directory(id))", errno: errno)
+        }
+        do throws(DrydockError) {
+            var state = RuntimeState(
+                id: id, pid: 0, startTime: 0, bundle: bundle, rootfs: compiler.root, cgroups: [], config: config)
+            let plan = try compiler.compile(state: state.document("creating").setting("status", "created").compact)
+            var settings = MonitorSettings()
+            settings.startSocket = socket(id).string
+            settings.terminal = config.at("process.terminal")?.bool ?? false
+            let reply = try launch(plan, &settings, options, Self.arguments(config))
+            (state.pid, state.startTime) = (reply.pid, Int64(ProcessHandle.startTime(reply.pid) ?? 0))
+            state.cgroups = reply.cgroups
+            do throws(DrydockError) {
+                try state.write(to: directory(id))
+                try write(state.pid, options)
+            } catch {
+                Glibc.kill(state.pid, SIGKILL)
+                throw error
+            }
+            return state.pid
+        } catch {
+            for hook in (config["hooks"]?["poststop"]?.array ?? []).map(RuntimeHook.init) {
+                _ = try? run(hook, ["id": .string(id), "status": "stopped"])
+            }
+            try? Files.removeTree(directory(id))
+            throw error
+        }
+    }
+
+    private static func arguments(_ config: JSONValue) -> [String] {
+        (config.at("process.args")?.array ?? []).compactMap(\.string)
+    }
+
+    private func write(_ pid: Int32, _ options: LaunchOptions) throws(DrydockError) {
+        guard let file = options.pidFile else { return }
+        try AtomicFile.write(Array(String(pid).utf8), to: file, durable: false)
+    }
+
+    private func launch(
+        _ plan: LaunchPlan, _ settings: inout MonitorSettings, _ options: LaunchOptions, _ arguments: [String]
+    ) throws(DrydockError) -> LaunchReply {
+        settings.once = true
+        settings.preserve = options.preserve
+        settings.consoleSocket = options.consoleSocket?.string ?? ""
+        let (own, other) = try UnixSocket.pair()
+        let orders = 3 + options.preserve
+        var descriptors: [Int32: Int32] = [0: 0, 1: 1, 2: 2, orders: other.number]
+        for number in 3..<orders {
+            guard fcntl(number, F_GETFD) >= 0 else {
+                throw Self.wrong("--preserve-fds: descriptor \(number) is not open")
+            }
+            descriptors[number] = number
+        }
+        let view = SealedView(of: monitor)
+        let child = try ChildProcess.spawn(
+            view.path, ["drydock-monitor", "--once", String(orders)], descriptors: descriptors)
+        other.close()
+        let connection = MonitorConnection(own)
+        try connection.send(.plan(.launch, settings: settings.json, plan: plan.flattened()))
+        let reply: Result<LaunchReply, DrydockError> = Result { () throws(DrydockError) in
+            try LaunchReply(connection, plan: plan, arguments: arguments, words: .bundle)
+        }
+        _ = try? child.wait()
+        return try reply.get()
+    }
+
+    /// Lets a created container's program begin (`start`).
+    public func start(_ id: String) throws(DrydockError) {
+        let state = try found(id)
+        let status = state.status(in: directory(id))
+        guard status == "created" else {
+            throw DrydockError(
+                .conflict, "cannot start a container that has \(status == "running" ? "already started" : status)")
+        }
+        let connection = try UnixSocket.connect(socket(id), messages: true)
+        unlink(socket(id).string)
+        var message = cl_times()
+        while true {
+            var descriptor: Int32 = -1
+            let count = withUnsafeMutableBytes(of: &message) {
+                cl_receive(connection.number, $0.baseAddress, $0.count, &descriptor)
+            }
+            guard count > 0 else { break }
+            guard message.head.kind == UInt32(CL_REC_ERROR) else { continue }
+            let plan = try compiler(state.config, state.bundle, id).compile(state: "{}")
+            let record = message.head
+            let text = withUnsafeBytes(of: record.text) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let json: JSONValue = [
+                "index": .int(Int64(record.index)), "errno": .int(Int64(record.error)),
+                "stage": .int(Int64(record.detail)), "text": .string(text),
+            ]
+            throw LaunchReply.failure(json, plan, Self.arguments(state.config), .bundle)
+        }
+        for hook in (state.config["hooks"]?["poststart"]?.array ?? []).map(RuntimeHook.init) {
+            // A hook that fails here is told and changes nothing (specification, "Lifecycle").
+            _ = try? run(hook, state.document("running"))
+        }
+    }
+
+    private func run(_ hook: RuntimeHook, _ state: JSONValue) throws(DrydockError) {
+        let words = hook.arguments.isEmpty ? [hook.path] : hook.arguments
+        _ = try ChildProcess.run(
+            hook.path, words, environment: hook.environment, input: Array(state.compact.utf8))
+    }
+
+    /// The state of a container, as the specification has it and runc extends it (`state`).
+    public func state(_ id: String) throws(DrydockError) -> JSONValue {
+        let state = try found(id)
+        return state.document(state.status(in: directory(id)), more: true)
+    }
+
+    /// Sends a signal to the first process, or to all (`kill`).
+    public func kill(_ id: String, _ signal: Int32, all: Bool) throws(DrydockError) {
+        let state = try found(id)
+        guard state.status(in: directory(id)) != "stopped" else {
+            if all { return }
+            throw DrydockError(.conflict, "container not running")
+        }
+        for pid in all ? state.processes : [state.pid] where Glibc.kill(pid, signal) != 0 && errno != ESRCH {
+            throw .system("signal \(signal) to process \(pid)", errno: errno)
+        }
+    }
+
+    /// Removes a stopped container; with `force`, also one that runs, or none at all (`delete`).
+    public func delete(_ id: String, force: Bool) throws(DrydockError) {
+        let state: RuntimeState
+        do throws(DrydockError) {
+            state = try found(id)
+        } catch {
+            if force && error.code == .notFound {
+                try? Files.removeTree(directory(id))
+                return
+            }
+            throw error
+        }
+        let status = state.status(in: directory(id))
+        if status != "stopped" {
+            guard force || status == "created" else {
+                throw DrydockError(
+                    .conflict, "cannot delete container \(id) that is not stopped: \(status)",
+                    remedy: "stop it first, or say --force")
+            }
+            if let freezer = state.freezer, status == "paused" {
+                try? Files.write(Array(freezer.thawed.utf8), toFile: freezer.file)
+            }
+            Glibc.kill(state.pid, SIGKILL)
+            let deadline = WallClock.now + 10_000_000_000
+            while state.status(in: directory(id)) != "stopped", WallClock.now < deadline { usleep(2000) }
+        }
+        removeCgroups(state.cgroups)
+        try Files.removeTree(directory(id))
+        for hook in (state.config["hooks"]?["poststop"]?.array ?? []).map(RuntimeHook.init) {
+            _ = try? run(hook, state.document("stopped"))
+        }
+    }
+
+    /// What is left in them is killed first; the kernel needs a moment to see them empty.
+    private func removeCgroups(_ places: [String]) {
+        for place in places {
+            let procs = FilePath(place).appending("cgroup.procs")
+            for _ in 0..<500 {
+                if rmdir(place) == 0 || errno == ENOENT { break }
+                for pid in (Files.line(procs) ?? "").split(separator: "\n").compactMap({ Int32($0) }) {
+                    Glibc.kill(pid, SIGKILL)
+                }
+                usleep(2000)
+            }
+        }
+    }
+
+    /// Starts a further process in a running container (`exec`). Returns its number.
+    public func exec(_ id: String, process: JSONValue, _ options: LaunchOptions) throws(DrydockError) -> Int32 {
+        let state = try found(id)
+        let status = state.status(in: directory(id))
+        guard status == "running" || status == "created" else {
+            throw DrydockError(.conflict, "cannot exec in a \(status) container")
+        }
+        let plan = try compiler(state.config, state.bundle, id).exec(process, joining: state.cgroups)
+        var settings = MonitorSettings()
+        settings.target = state.pid
+        settings.terminal = process["terminal"]?.bool ?? false
+        let arguments = (process["args"]?.array ?? []).compactMap(\.string)
+        let reply = try launch(plan, &settings, options, arguments)
+        try write(reply.pid, options)
+        return reply.pid
+    }
+
+    /// The process that a configuration describes, to be changed for `exec`.
+    public func process(of id: String) throws(DrydockError) -> JSONValue {
+        try found(id).config["process"] ?? .object([])
+    }
+
+    /// All processes of a container (`ps`).
+    public func processes(_ id: String) throws(DrydockError) -> [Int32] {
+        let state = try found(id)
+        return state.status(in: directory(id)) == "stopped" ? [] : state.processes
+    }
+
+    /// Freezes or thaws a container (`pause`, `resume`).
+    public func freeze(_ id: String, _ frozen: Bool) throws(DrydockError) {
+        let state = try found(id)
+        let status = state.status(in: directory(id))
+        guard status == (frozen ? "running" : "paused") || (frozen && status == "created") else {
+            throw DrydockError(.conflict, frozen ? "container not running" : "container not paused")
+        }
+        guard let freezer = state.freezer else {
+            throw DrydockError(
+                .unsupported, "no freezer cgroup for container \(id)",
+                reason: "this user may not make cgroups of that kind here", remedy: "run it as root")
+        }
+        try Files.write(Array((frozen ? freezer.frozen : freezer.thawed).utf8), toFile: freezer.file)
+    }
+
+    /// Changes the limits of a container (`update`).
+    /// - Parameter resources: in the form of `linux.resources`.
+    public func update(_ id: String, _ resources: JSONValue) throws(DrydockError) {
+        let state = try found(id)
+        var unified = false
+        if case .unified = Cgroups.layout() { unified = true }
+        let read = CgroupResources(resources)
+        for setting in unified ? read.unified : read.separate {
+            let places = state.cgroups.map { FilePath($0).appending(setting.file) }
+            guard let file = places.first(where: { Files.exists($0) }) else {
+                if setting.optional { continue }
+                throw DrydockError(.unsupported, "the container has no cgroup with \(setting.file)")
+            }
+            do throws(DrydockError) {
+                try Files.write(Array(setting.value.utf8), toFile: file)
+            } catch {
+                if !setting.optional { throw error }
+            }
+        }
+    }
+
+    /// All containers (`list`).
+    public func list() throws(DrydockError) -> [JSONValue] {
+        guard Files.exists(root) else { return [] }
+        var result: [JSONValue] = []
+        for id in try Files.names(in: root).sorted() where Self.isValid(id) {
+            if let state = try? state(id) { result.append(state) }
+        }
+        return result
+    }
+}
