@@ -116,6 +116,7 @@ extension Engine {
         } else {
             let read = try SeccompProfile(try JSONValue(parsing: Array(profile.utf8)))
             spec.seccompFilter = try compiler.filter(read, spec.capabilities)
+            spec.seccompProfile = read
         }
     }
 }

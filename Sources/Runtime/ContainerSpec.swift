@@ -81,6 +81,8 @@ public struct ContainerSpec: Sendable {
     public var limits: [ResourceLimit] = []
     /// A compiled seccomp filter (`struct sock_filter` instructions), or empty for none.
     public var seccompFilter: [UInt8] = []
+    /// What the filter was made from, for who writes a bundle.
+    public var seccompProfile: SeccompProfile?
     /// Limits of the container's cgroup.
     public var resources = CgroupResources()
     /// The signal that asks the container to stop: a number.

@@ -63,8 +63,12 @@ public struct Propagation: Sendable, Hashable {
     /// The flags of mount(2).
     let flags: Int64
 
+    /// `private`, `rslave` and the like.
+    public let word: String
+
     /// Reads `private`, `rslave` and the like; nil for another word.
     public init?(_ word: String) {
+        self.word = word
         let recursive = word.hasPrefix("r")
         let flag: Int64
         switch recursive ? String(word.dropFirst()) : word {

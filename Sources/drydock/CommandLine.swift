@@ -33,7 +33,7 @@ struct DrydockCommand: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             PromptCommand.self, DockerPlaceholder.self, RunScriptCommand.self, ExerciseCommand.self, HubCommand.self,
-            DoctorCommand.self, ConfigCommand.self, SystemCommand.self,
+            DoctorCommand.self, ConfigCommand.self, BundleCommand.self, SystemCommand.self,
         ],
         defaultSubcommand: PromptCommand.self)
 }

@@ -25,7 +25,9 @@ if FilePath(words.first ?? "").lastComponent?.string == "drydock-runtime" {
     exit(RuntimeMain.run(Array(words.dropFirst())))
 }
 if words.dropFirst().first == "runtime" { exit(RuntimeMain.run(Array(words.dropFirst(2)))) }
-if SystemCommand.Erase.isMeant(by: words) || SystemCommand.Check.isMeant(by: words) {
+if SystemCommand.Erase.isMeant(by: words) || SystemCommand.Check.isMeant(by: words)
+    || BundleCommand.isMeant(by: words)
+{
     do {
         try UserNamespace.enter()
     } catch {

@@ -11,7 +11,10 @@ extension BundleCompiler {
         }
         operations += [.findProgram, .awaitStart]
         operations += try rights(process)
-        operations += hooks("startContainer").map { .hook($0, state: state) }
+        // In a pid namespace of its own the container is process 1 to itself.
+        operations += hooks("startContainer").map { hook in
+            .hook(hook, state: state.replacing("\"pid\":0", with: "\"pid\":1"))
+        }
         operations.append(.execute(arguments: strings("args", in: process), environment: strings("env", in: process)))
         return operations
     }

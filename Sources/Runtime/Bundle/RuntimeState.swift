@@ -1,8 +1,8 @@
 import CLinux
-public import Diagnostics
+import Diagnostics
 import Glibc
 import Linux
-public import SystemPackage
+import SystemPackage
 
 /// What `drydock runtime` keeps of a container between two commands: a directory below its root with `state.json`, a
 /// copy of the bundle's `config.json`, and the socket on which `start` is awaited.

@@ -4,7 +4,7 @@ extension SeccompProfile {
 
     /// The filter that Docker gives to a container: what its published profile (profiles/seccomp/default.json of moby)
     /// allows, grouped by what a container needs for it.
-    static var docker: SeccompProfile {
+    public static var docker: SeccompProfile {
         var rules = [
             Rule(names: words(always), action: .allow),
             needing(kernel: "4.8", "process_vm_readv process_vm_writev ptrace"),
