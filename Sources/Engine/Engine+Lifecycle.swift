@@ -69,6 +69,12 @@ extension Engine {
 
     /// See `EngineOperations`.
     public func removeContainer(_ name: String, force: Bool, volumes: Bool) throws(DrydockError) {
+        try removeContainer(name, force: force, volumes: volumes, mayWait: false)
+    }
+
+    /// - Parameter mayWait: whether the files may be removed when the caller has told that the command has ended
+    ///   (`putOffRemovals`). To everybody the container is gone when this returns.
+    func removeContainer(_ name: String, force: Bool, volumes: Bool, mayWait: Bool) throws(DrydockError) {
         let (record, document) = try find(name)
         if isRunning(record.id) {
             guard force else {
@@ -91,12 +97,16 @@ extension Engine {
         for id in unfinished where !isRunning(id) { try? runtime.remove(id) }
         CrashPoint.reach()
         if document.driver == .fuse { releaseRoot(record.id) }
-        try runtime.remove(record.id)
-        guard volumes else { return }
-        for mount in document.mounts where mount.isVolume && !mount.isNamed {
-            guard let name = mount.name else { continue }
-            try Files.removeTree(home.path.appending("volumes").appending(name))
+        let files = { @Sendable [self] () throws(DrydockError) in
+            try runtime.remove(record.id)
+            guard volumes else { return }
+            for mount in document.mounts where mount.isVolume && !mount.isNamed {
+                guard let name = mount.name else { continue }
+                try Files.removeTree(home.path.appending("volumes").appending(name))
+            }
         }
+        if mayWait, putOff.take(files) { return }
+        try files()
     }
 
     /// See `EngineOperations`.

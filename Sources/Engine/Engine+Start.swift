@@ -50,7 +50,7 @@ extension Engine {
             if document.driver == .fuse { releaseRoot(document.id) }
             if document.autoRemove {
                 do {
-                    try removeContainer(document.id, force: true, volumes: true)
+                    try removeContainer(document.id, force: true, volumes: true, mayWait: true)
                 } catch  where error.code == .notFound {
                     // The monitor's own cleaning came first.
                 }

@@ -41,6 +41,7 @@ public final class Engine: EngineOperations {
     let store: ImageStore
     let runtime: ContainerRuntime
     private let connection = Mutex<RegistryClient?>(nil)
+    let putOff = PutOffWork()
 
     /// Opens a home, and makes it where there is none.
     /// - Throws: code `.system` or `.exhausted` where the directories cannot be made.

@@ -56,6 +56,9 @@ public final class TerminalJob {
         }
     }
 
+    /// The program's process.
+    public var pid: Int32 { process }
+
     /// Types bytes.
     public func type(_ bytes: [UInt8]) {
         var offset = 0

@@ -84,20 +84,19 @@ extension ContainerRuntime {
         settings.attach = flags.rawValue
         settings.takeWindow(attach)
 
-        let (own, other) = try UnixSocket.pair()
+        let own: OwnedDescriptor
         let spawning = span.begin("launch.monitor")
         do throws(DrydockError) {
-            // A container that finds its way to this program in /proc must not be able to write it (CVE-2019-5736).
-            let view = SealedView(of: monitor)
-            _ = try ChildProcess.spawn(
-                view.path, ["drydock-monitor", spec.id], descriptors: [3: other.number], detached: true,
-                directory: "/")
+            if let ready = standby.take() {
+                own = ready
+            } else {
+                own = try StandbyMonitor.start(monitor, name: spec.id)
+            }
         } catch {
             let failure = Self.monitorMissing(monitor, error)
             spawning.fail(failure)
             throw failure
         }
-        other.close()
         spawning.end()
         let connection = MonitorConnection(own)
         try connection.send(.plan(.launch, settings: settings.json, plan: plan.flattened()))

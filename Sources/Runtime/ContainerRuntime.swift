@@ -9,6 +9,7 @@ public struct ContainerRuntime: Sendable {
     public let containers: FilePath
     /// The monitor's program.
     public let monitor: FilePath
+    let standby = StandbyMonitor()
 
     /// Makes a runtime for a directory of containers.
     /// - Parameter monitor: the monitor's program; where nil, `drydock-monitor` next to the running executable.

@@ -11,30 +11,18 @@ protocol CommandRunner: AnyObject {
 
     /// Continues the command that was stopped last; nil where there is none.
     func resume() -> JobEnd?
+
+    /// Gets ready for a docker command; nobody waits for anything at this moment.
+    /// - Parameter request: the program that stands by for one.
+    func prepare(_ request: JobRequest)
+
+    /// Makes sure that what a command leaves behind is there.
+    func settle()
 }
 
-/// Runs commands on the terminal of the session, each in the foreground while it runs.
-final class ForegroundRunner: CommandRunner {
-    private let terminal: Int32?
-    private var stopped: [ForegroundJob] = []
-
-    init() { terminal = isatty(0) == 1 && tcgetpgrp(0) == getpgrp() ? 0 : nil }
-
-    deinit { for job in stopped { job.discard() } }
-
-    func run(_ request: JobRequest, input: [String]) throws(DrydockError) -> JobEnd {
-        let job = try ForegroundJob(request, terminal: terminal)
-        let end = job.wait()
-        if end == .stopped { stopped.append(job) }
-        return end
-    }
-
-    func resume() -> JobEnd? {
-        guard let job = stopped.popLast() else { return nil }
-        let end = job.resume()
-        if end == .stopped { stopped.append(job) }
-        return end
-    }
+extension CommandRunner {
+    func prepare(_ request: JobRequest) {}
+    func settle() {}
 }
 
 /// Runs each command on a terminal of its own, shows what it prints, and types lines into it when it waits for them.

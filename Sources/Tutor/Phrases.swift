@@ -10,30 +10,30 @@ enum Phrases {
     static let welcomeText = say(
         "Type docker commands at the prompt: they really happen. I watch what they do, tell you when a goal is "
             + "reached, and can open every command up.",
-        "Tapez des commandes docker à l'invite : elles sont réellement exécutées. J'observe ce qu'elles font, je vous "
+        "Tapez des commandes docker à l’invite : elles sont réellement exécutées. J’observe ce qu’elles font, je vous "
             + "dis quand un but est atteint, et je peux ouvrir chaque commande pour montrer comment elle fonctionne.")
     static let hubNotice = say(
         "docker.io is played by the practice hub of this machine: pulls, logins and pushes go there, and nothing "
             + "leaves this machine unless a real registry can be reached and has what you pull.",
-        "docker.io est joué par le dépôt d'exercice de cette machine : les pull, login et push y vont, et rien ne "
+        "docker.io est joué par le hub d’entraînement de cette machine : les pull, login et push y vont, et rien ne "
             + "quitte cette machine, sauf si un vrai registre est joignable et possède ce que vous demandez.")
     static let accountText = say(
         "For that you need an account on the practice hub.",
-        "Pour cela, il vous faut un compte sur le dépôt d'exercice.")
+        "Pour cela, il vous faut un compte sur le hub d’entraînement.")
     static func askUser(_ name: String) -> LocalizedText {
-        say("Hub user name [\(name)]: ", "Nom d'utilisateur du dépôt [\(name)] : ")
+        say("Hub user name [\(name)]: ", "Nom d’utilisateur sur le hub [\(name)] : ")
     }
     static let userRule = say(
         "A user name has 2 to 30 lower-case letters, digits, - or _, and begins with a letter or a digit.",
-        "Un nom d'utilisateur a de 2 à 30 lettres minuscules, chiffres, - ou _, et commence par une lettre ou un chiffre."
+        "Un nom d’utilisateur a de 2 à 30 lettres minuscules, chiffres, - ou _, et commence par une lettre ou un chiffre."
     )
     static func userTaken(_ name: String) -> LocalizedText {
         say(
             "The name \(name) is taken on this hub; choose another one.",
-            "Le nom \(name) est déjà pris sur ce dépôt ; choisissez-en un autre.")
+            "Le nom \(name) est déjà pris sur ce hub ; choisissez-en un autre.")
     }
     static let askPassword = say(
-        "Password (Enter: I make one up): ", "Mot de passe (Entrée : j'en invente un) : ")
+        "Password (Enter: I make one up): ", "Mot de passe (Entrée : j’en invente un) : ")
     static let repeatPassword = say("Again: ", "Encore une fois : ")
     static let passwordsDiffer = say("The two are not the same.", "Les deux ne sont pas identiques.")
     static func accountMade(_ user: String) -> LocalizedText {
@@ -47,13 +47,13 @@ enum Phrases {
     static func account(_ user: String) -> LocalizedText {
         say(
             "Your account on the practice hub: \(user). You chose its password yourself.",
-            "Votre compte sur le dépôt d'exercice : \(user). Vous avez choisi son mot de passe vous-même.")
+            "Votre compte sur le hub d’entraînement : \(user). Vous avez choisi son mot de passe vous-même.")
     }
     static let noAccount = say(
         "There is no account yet: the practice hub could not be asked. docker login needs one.",
-        "Il n'y a pas encore de compte : le dépôt d'exercice n'a pas pu être joint. docker login en a besoin.")
+        "Il n’y a pas encore de compte : le hub d’entraînement n’a pas pu être joint. docker login en a besoin.")
     static func hubTrouble(_ what: String) -> LocalizedText {
-        say("The practice hub does not answer: \(what)", "Le dépôt d'exercice ne répond pas : \(what)")
+        say("The practice hub does not answer: \(what)", "Le hub d’entraînement ne répond pas : \(what)")
     }
 
     // MARK: Goals and outcomes
@@ -67,25 +67,25 @@ enum Phrases {
     static func goal(_ text: String) -> LocalizedText { say("Goal: \(text)", "But : \(text)") }
     static let stepDone = say("Step done", "Étape réussie")
     static let cheers = [
-        say("Well done!", "Bravo !"), say("That's it.", "C'est cela."), say("Exactly.", "Exactement."),
+        say("Well done!", "Bravo !"), say("That's it.", "C’est cela."), say("Exactly.", "Exactement."),
         say("It works.", "Cela marche."),
     ]
-    static let alreadyDone = say("This was already so:", "C'était déjà le cas :")
+    static let alreadyDone = say("This was already so:", "C’était déjà le cas :")
     static let stillMissing = say("Still missing:", "Il manque encore :")
     static let nothingMissing = say("Nothing is missing.", "Il ne manque rien.")
     static func exerciseDone(_ title: String) -> LocalizedText {
-        say("You have finished the exercise “\(title)”.", "Vous avez terminé l'exercice « \(title) ».")
+        say("You have finished the exercise “\(title)”.", "Vous avez terminé l’exercice « \(title) ».")
     }
     static let allDone = say(
         "That was the last exercise. You can repeat any of them: lessons, then start EXERCISE.",
-        "C'était le dernier exercice. Vous pouvez refaire n'importe lequel : lessons, puis start EXERCICE.")
+        "C’était le dernier exercice. Vous pouvez refaire n’importe lequel : lessons, puis start EXERCICE.")
     static func nextExercise(_ title: String) -> LocalizedText { say("Next: \(title)", "Ensuite : \(title)") }
     static let noExercise = say(
         "No exercise is open. lessons shows what there is, start EXERCISE opens one.",
-        "Aucun exercice n'est ouvert. lessons montre ce qu'il y a, start EXERCICE en ouvre un.")
+        "Aucun exercice n’est ouvert. lessons montre ce qu’il y a, start EXERCICE en ouvre un.")
     static let noContent = say(
         "The lessons could not be read; docker commands work all the same.",
-        "Les leçons n'ont pas pu être lues ; les commandes docker fonctionnent quand même.")
+        "Les leçons n’ont pas pu être lues ; les commandes docker fonctionnent quand même.")
     static let exerciseFinished = say(
         "This exercise is finished. reset exercise starts it again.",
         "Cet exercice est terminé. reset exercise le recommence.")
@@ -96,29 +96,29 @@ enum Phrases {
         say("Hint \(number) of \(count)", "Indice \(number) sur \(count)")
     }
     static let whyNothing = say(
-        "Nothing was checked yet: type check.", "Rien n'a encore été vérifié : tapez check.")
+        "Nothing was checked yet: type check.", "Rien n’a encore été vérifié : tapez check.")
     static let whyTitle = say("What the last check looked at", "Ce que la dernière vérification a regardé")
     static let expected = say("expected", "attendu")
     static let found = say("found", "trouvé")
-    static let unknown = say("could not be found out", "n'a pas pu être déterminé")
+    static let unknown = say("could not be found out", "n’a pas pu être déterminé")
     static let seenBefore = say("seen before", "vu auparavant")
     static let solutionTitle = say("One way to do it", "Une façon de faire")
     static let skipped = say("Skipped.", "Passé.")
     static let askResetStep = say(
         "Go back to the start of this step? What it made is removed. [y/N] ",
-        "Revenir au début de cette étape ? Ce qu'elle a créé sera supprimé. [o/N] ")
+        "Revenir au début de cette étape ? Ce qu’elle a créé sera supprimé. [o/N] ")
     static let askResetExercise = say(
         "Go back to the start of this exercise? What it made is removed. [y/N] ",
-        "Revenir au début de cet exercice ? Ce qu'il a créé sera supprimé. [o/N] ")
+        "Revenir au début de cet exercice ? Ce qu’il a créé sera supprimé. [o/N] ")
     static let resetDone = say("Back at the start.", "Retour au début.")
-    static let resetKept = say("Nothing was changed.", "Rien n'a été changé.")
+    static let resetKept = say("Nothing was changed.", "Rien n’a été changé.")
     static func resetFailed(_ command: String) -> LocalizedText {
-        say("This did not work, go on by hand: \(command)", "Ceci n'a pas marché, continuez à la main : \(command)")
+        say("This did not work, go on by hand: \(command)", "Ceci n’a pas marché, continuez à la main : \(command)")
     }
     static func unknownExercise(_ name: String) -> LocalizedText {
         say(
             "There is no exercise \(name). lessons shows those that there are.",
-            "Il n'y a pas d'exercice \(name). lessons montre ceux qui existent.")
+            "Il n’y a pas d’exercice \(name). lessons montre ceux qui existent.")
     }
     static func requires(_ titles: String) -> LocalizedText {
         say("Better done before: \(titles)", "À faire de préférence avant : \(titles)")
@@ -141,12 +141,12 @@ enum Phrases {
         "explain TOPIC shows one; explain last opens the last docker command up; explain plan shows what was done "
             + "before the program ran; explain NAME draws an image or a container.",
         "explain SUJET en montre un ; explain last ouvre la dernière commande docker ; explain plan montre ce qui a été "
-            + "fait avant que le programme ne s'exécute ; explain NOM dessine une image ou un conteneur.")
+            + "fait avant que le programme ne s’exécute ; explain NOM dessine une image ou un conteneur.")
     static let noTrace = say(
-        "No docker command has left a trace yet.", "Aucune commande docker n'a encore laissé de trace.")
+        "No docker command has left a trace yet.", "Aucune commande docker n’a encore laissé de trace.")
     static let noPlan = say(
         "The last docker command started no container, so there was no plan.",
-        "La dernière commande docker n'a démarré aucun conteneur : il n'y avait pas de plan.")
+        "La dernière commande docker n’a démarré aucun conteneur : il n’y avait pas de plan.")
     static func unknownTopic(_ name: String) -> LocalizedText {
         say(
             "I know no topic, image or container named \(name).",
@@ -165,7 +165,7 @@ enum Phrases {
         say("Did you mean: \(words)", "Vouliez-vous dire : \(words)")
     }
     static let stopped = say("Stopped. fg continues it.", "Arrêté. fg le continue.")
-    static let nothingStopped = say("fg: nothing is stopped.", "fg : rien n'est arrêté.")
+    static let nothingStopped = say("fg: nothing is stopped.", "fg : rien n’est arrêté.")
     static func because(_ reason: String) -> LocalizedText { say("why: \(reason)", "raison : \(reason)") }
     static func remedy(_ remedy: String) -> LocalizedText { say("what to do: \(remedy)", "que faire : \(remedy)") }
 
@@ -175,7 +175,7 @@ enum Phrases {
     static let helpShell = say(
         "Everything else, docker … too, runs in your own shell in the exercise's folder: pipes, $(docker ps -aq) and "
             + "scripts work. Ctrl-C interrupts a command, Ctrl-D ends the session, Tab completes.",
-        "Tout le reste, docker … aussi, s'exécute dans votre propre shell, dans le dossier de l'exercice : les tubes, "
+        "Tout le reste, docker … aussi, s’exécute dans votre propre shell, dans le dossier de l’exercice : les tubes, "
             + "$(docker ps -aq) et les scripts fonctionnent. Ctrl-C interrompt une commande, Ctrl-D termine la session, "
             + "Tab complète.")
 
@@ -186,7 +186,7 @@ enum Phrases {
         case .start: say("open an exercise", "ouvrir un exercice")
         case .goal: say("the goal of this step", "le but de cette étape")
         case .check: say("look again at what is true and what is missing", "vérifier ce qui est vrai et ce qui manque")
-        case .hint: say("the next hint", "l'indice suivant")
+        case .hint: say("the next hint", "l’indice suivant")
         case .explain:
             say(
                 "explain a topic, the last command (last), its plan (plan), an image or a container",
@@ -196,10 +196,10 @@ enum Phrases {
         case .reset:
             say(
                 "go back to the start of this step (or of the exercise)",
-                "revenir au début de cette étape (ou de l'exercice)")
+                "revenir au début de cette étape (ou de l’exercice)")
         case .skip: say("go past this step", "passer cette étape")
         case .solution: say("one way to solve this step", "une façon de résoudre cette étape")
-        case .account: say("your account on the practice hub", "votre compte sur le dépôt d'exercice")
+        case .account: say("your account on the practice hub", "votre compte sur le hub d’entraînement")
         case .lang: say("change the language", "changer de langue")
         case .quit: say("end the session; everything is kept", "terminer la session ; tout est conservé")
         }

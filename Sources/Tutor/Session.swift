@@ -37,6 +37,8 @@ final class Session {
     private var lastTold: [String] = []
     private var cheer = 0
     private var lastStatus: Int32 = 0
+    /// Is told the exit status of each line, before anything is said about what it did.
+    var commandEnded: (Int32) -> Void = { _ in }
 
     /// Opens the state directory and reads the content; what cannot be read is told, and docker works all the same.
     init(
@@ -92,21 +94,33 @@ final class Session {
         if isFirst { paragraph(Phrases.helpHint) }
     }
 
+    /// Gets ready for the next line, while it is typed.
+    func prepare() {
+        runner.prepare(JobRequest([configuration.executable.string, "standby"], environment: environment))
+    }
+
     /// Does what a line says.
     /// - Parameter input: lines for the terminal of the command that it starts; only scripts have them.
     func handle(_ line: String, input: [String] = []) -> Next {
         let line = line.trimmingSpaces
-        guard !line.isEmpty, !line.hasPrefix("#") else { return .more(0) }
+        guard !line.isEmpty, !line.hasPrefix("#") else {
+            commandEnded(0)
+            return .more(0)
+        }
         if let trouble = hub.takeTrouble() { say(Phrases.hubTrouble(trouble.message)) }
         if let command = TutorCommand(line) {
             if command.name == .quit { return .quit }
+            var status: Int32 = 0
             do throws(DrydockError) {
+                // What it looks at may just be being written.
+                runner.settle()
                 try perform(command)
-                return .more(0)
             } catch {
                 report(error)
-                return .more(error.exitStatus)
+                status = error.exitStatus
             }
+            commandEnded(status)
+            return .more(status)
         }
         lastStatus = runForShell(line, input: input)
         return .more(lastStatus)
@@ -121,13 +135,18 @@ final class Session {
         var status: Int32 = 0
         do throws(DrydockError) {
             switch ShellLine(line) {
-            case .changeDirectory(let path): return changeDirectory(path)
+            case .changeDirectory(let path):
+                status = changeDirectory(path)
+                commandEnded(status)
+                return status
             case .export(let name, let value):
                 environment[name] = value
+                commandEnded(0)
                 return 0
             case .foreground:
                 guard let end = runner.resume() else {
                     say(Phrases.nothingStopped)
+                    commandEnded(1)
                     return 1
                 }
                 status = tell(end)
@@ -142,6 +161,7 @@ final class Session {
             report(error)
             status = error.exitStatus
         }
+        commandEnded(status)
         evaluate(CommandRecord(line: line, status: status))
         return status
     }

@@ -13,25 +13,60 @@ enum ShellLine: Equatable {
 
     /// Looks at a line.
     init(_ line: String) {
-        let words = line.split(whereSeparator: \.isWhitespace).map(String.init)
-        let isPlain = line.unicodeScalars.allSatisfy(Self.isPlain)
+        guard let words = Self.words(of: line) else {
+            // `~` is the one thing that is more than itself and simple enough.
+            let words = line.split(whereSeparator: \.isWhitespace).map(String.init)
+            let isPlain = line.unicodeScalars.allSatisfy { Self.isPlain($0) || $0 == "~" }
+            self = words.first == "cd" && words.count == 2 && isPlain ? .changeDirectory(words[1]) : .shell(line)
+            return
+        }
         switch words.first {
-        case "docker" where isPlain: self = .docker(Array(words.dropFirst()))
+        case "docker": self = .docker(Array(words.dropFirst()))
         case "fg" where words.count == 1: self = .foreground
         case "cd" where words.count == 1: self = .changeDirectory(nil)
-        case "cd" where words.count == 2 && words[1].unicodeScalars.allSatisfy({ Self.isPlain($0) || $0 == "~" }):
-            self = .changeDirectory(words[1])
-        case "export" where words.count == 2 && isPlain && words[1].contains("="):
+        case "cd" where words.count == 2: self = .changeDirectory(words[1])
+        case "export" where words.count == 2 && words[1].contains("="):
             let parts = words[1].split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             self = .export(name: String(parts[0]), value: String(parts[1]))
         default: self = .shell(line)
         }
     }
 
+    /// The words of a line in which nothing but quotes means anything to a shell; nil where something does.
+    private static func words(of line: String) -> [String]? {
+        var words: [String] = []
+        var word: String?
+        var quote: Unicode.Scalar?
+        for scalar in line.unicodeScalars {
+            if let open = quote {
+                if scalar == open {
+                    quote = nil
+                } else if open == "'" || !["$", "`", "\\", "!"].contains(scalar) {
+                    word?.unicodeScalars.append(scalar)
+                } else {
+                    return nil
+                }
+                continue
+            }
+            switch scalar {
+            case "'", "\"":
+                quote = scalar
+                word = word ?? ""
+            case " ", "\t":
+                if let word { words.append(word) }
+                word = nil
+            case _ where isPlain(scalar): word = (word ?? "") + String(scalar)
+            default: return nil
+            }
+        }
+        guard quote == nil else { return nil }
+        return words + (word.map { [$0] } ?? [])
+    }
+
     /// Whether a character means itself to every shell, wherever it stands.
     private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar {
-        case "a"..."z", "A"..."Z", "0"..."9", " ", "\t", "-", "_", ".", "/", ":", "@", ",", "+", "=", "%": true
+        case "a"..."z", "A"..."Z", "0"..."9", "-", "_", ".", "/", ":", "@", ",", "+", "=", "%": true
         default: false
         }
     }

@@ -46,19 +46,20 @@ public final class TutorSession {
             configuration, console: console, runner: ForegroundRunner(),
             asker: TerminalAsker(editor: editor, console: console))
         completer.make = { [unowned session] in session.completer }
+        session.commandEnded = { [unowned self] in markEnd($0, on: console) }
         try session.begin()
         while true {
+            session.prepare()
             switch editor.readLine(prompt: session.prompt) {
             case .cancelled: continue
             case .end:
                 session.end()
                 return
             case .text(let line):
-                guard case .more(let status) = session.handle(line) else {
+                guard session.handle(line) != .quit else {
                     session.end()
                     return
                 }
-                markEnd(status, on: console)
             }
         }
     }

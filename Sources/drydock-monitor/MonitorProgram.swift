@@ -1,3 +1,4 @@
+import CLinux
 import Diagnostics
 import Glibc
 import Linux
@@ -19,6 +20,10 @@ enum MonitorProgram {
         }
         let socket = OwnedDescriptor(fcntl(orders, F_DUPFD_CLOEXEC, 10))
         Glibc.close(orders)
+        // One that was started ahead (its container has no name yet) has the time.
+        if words.count == 2, words[1].hasPrefix("----") {
+            cl_populate_text()
+        }
         var reader = FrameReader()
         var buffer = [UInt8](repeating: 0, count: 65536)
         do {
@@ -32,11 +37,20 @@ enum MonitorProgram {
                 let (settings, plan) = try frame.settingsAndPlan()
                 buffer = []
                 if once { return SingleLaunch(MonitorSettings(settings), socket).run(plan) }
+                showName(FilePath(MonitorSettings(settings).directory).lastComponent?.string ?? "")
                 try Monitor(MonitorSettings(settings)).run(plan: plan, client: socket, reader: reader)
                 return 0
             }
         } catch {
             return 1
         }
+    }
+
+    /// Shows the container among the arguments, for `ps`: one that was started ahead did not know it then.
+    private static func showName(_ name: String) {
+        guard CommandLine.argc > 1, let argument = CommandLine.unsafeArgv[1], strlen(argument) == name.utf8.count else {
+            return
+        }
+        _ = name.withCString { memcpy(argument, $0, name.utf8.count) }
     }
 }

@@ -20,13 +20,21 @@ enum DockerMain {
     /// database, with two syncs; the log serves the next command as well.
     private static let opened = Mutex<Engine?>(nil)
 
-    static func run(_ arguments: [String], places: Places) async -> Int32 {
+    /// Runs a command.
+    /// - Parameters:
+    ///   - engine: an engine that is open already.
+    ///   - told: is called with the exit status as soon as it is known; what is done afterwards shows nothing.
+    static func run(
+        _ arguments: [String], places: Places, engine ready: Engine? = nil, told: (Int32) -> Void = { _ in }
+    ) async -> Int32 {
         let trace = Trace()
         let events = Mutex<[TraceEvent]>([])
         trace.listen { event in events.withLock { $0.append(event) } }
         var context = CommandContext(
             engine: { () throws(DrydockError) in
-                let engine = try Composition(places: places).engine()
+                var engine = ready
+                if engine == nil { engine = try Composition(places: places).engine() }
+                guard let engine else { throw DrydockError(.internal, "no engine") }
                 opened.withLock { $0 = engine }
                 return engine
             },
@@ -41,8 +49,14 @@ enum DockerMain {
                 permissions: [.ownerReadWrite, .groupRead, .otherRead])
             try Files.write(bytes, to: file.number)
         }
-        let status = await DockerCommand.run(arguments: arguments, context: context)
-        await opened.withLock { $0 }?.shutdown()
+        let complete = context
+        let status = await BlockingWork.$mayBlock.withValue(true) {
+            await DockerCommand.run(arguments: arguments, context: complete)
+        }
+        told(status)
+        let engine = opened.withLock { $0 }
+        engine?.finishRemovals()
+        await engine?.shutdown()
         let recorded = events.withLock { $0 }
         if !recorded.isEmpty {
             TraceFile(command: DockerCommand.withoutSecrets(arguments), status: status, events: recorded).write(

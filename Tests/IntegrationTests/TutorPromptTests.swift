@@ -39,21 +39,73 @@ struct TutorPromptTests {
         #expect(second.end == .exited(0))
     }
 
-    @Test("The prompt of a second start is there within 0.3 seconds")
-    func speed() throws {
+    @Test(
+        "A docker command answers keys and tells its status as a program does, and the prompt leaves no process behind")
+    func standby() throws {
         let it = try Drydock(Actor.available[0], content: false)
         it.drydock(["run-script", "-"], input: "quit\n")
-        var times: [Duration] = []
-        for _ in 0..<5 {
-            let start = ContinuousClock.now
-            let prompt = try Prompt(home: it.home)
-            #expect(prompt.waitFor("drydock> "))
-            times.append(ContinuousClock.now - start)
-            prompt.type("\u{4}")
-            #expect(prompt.end == .exited(0))
-        }
-        let median = times.sorted()[2]
-        #expect(median < .milliseconds(300), "\(times)")
+        let prompt = try Prompt(home: it.home, environment: ["NO_COLOR": ""])
+        #expect(prompt.waitFor("drydock> "))
+        let first = try #require(prompt.standby)
+        prompt.type("docker inspect nothing\r")
+        #expect(prompt.waitFor("No such object: nothing") && prompt.waitFor("133;D;1\u{7}"))
+        #expect(prompt.waitFor("drydock> "))
+        let second = try #require(prompt.standby)
+        #expect(second != first)
+        // One that was killed is not missed.
+        kill(second, SIGKILL)
+        prompt.type("docker version --format 'it is {{.Client.Os}}'\r")
+        #expect(prompt.waitFor("it is linux") && prompt.waitFor("133;D;0\u{7}") && prompt.waitFor("drydock> "))
+        // What it would not know is left to a process of its own.
+        prompt.type("export DRYDOCK_HOME=\(it.home)/other\r")
+        #expect(prompt.waitFor("drydock> "))
+        prompt.type("docker info --format 'root {{.DockerRootDir}}'\r")
+        #expect(prompt.waitFor("root \(it.home)/other") && prompt.waitFor("drydock> "))
+        // Keys: stopped, continued, interrupted.
+        _ = prompt.standby
+        prompt.type("docker login registry.invalid\r")
+        #expect(prompt.waitFor("Username: "))
+        prompt.job.type([26])
+        #expect(prompt.waitFor("133;D;148\u{7}") && prompt.waitFor("drydock> "))
+        prompt.type("fg\r")
+        prompt.type("ada\r")
+        #expect(prompt.waitFor("Password: "))
+        prompt.job.type([3])
+        #expect(prompt.waitFor("133;D;130\u{7}") && prompt.waitFor("drydock> "))
+        let last = try #require(prompt.standby)
+        prompt.job.killNow()
+        #expect(prompt.end == .signalled(SIGKILL))
+        let deadline = ContinuousClock.now + .seconds(60)
+        while kill(last, 0) == 0, ContinuousClock.now < deadline { usleep(5000) }
+        #expect(kill(last, 0) != 0)
+    }
+
+    @Test(
+        "Containers run from the prompt as from anywhere, as root and as an ordinary user", arguments: Actor.available)
+    func containers(_ actor: Actor) throws {
+        let it = try Drydock(actor)
+        it.drydock(["run-script", "-"], input: "docker pull -q alpine:3.5\nquit\n")
+        let prompt = try Prompt(home: it.home, command: it.command([]), environment: ["NO_COLOR": ""])
+        #expect(prompt.waitFor("drydock> "))
+        _ = prompt.standby
+        prompt.type("docker run --rm --network none alpine:3.5 sh -c 'echo $((6*7)) $(tty); exit 7'\r")
+        #expect(prompt.waitFor("42 not a tty") && prompt.waitFor("drydock> "))
+        _ = prompt.standby
+        prompt.type("docker run -it --name kept --network none alpine:3.5\r")
+        #expect(prompt.waitFor("/ # "))
+        prompt.type("test -t 0 && echo in''side; exit 3\r")
+        #expect(prompt.waitFor("inside") && prompt.waitFor("drydock> "))
+        _ = prompt.standby
+        prompt.type("docker ps -a --format 'all: {{.Names}} {{.Status}}'\r")
+        #expect(prompt.waitFor("all: kept Exited (3)") && prompt.waitFor("drydock> "))
+        prompt.type("explain last\r")
+        #expect(prompt.waitFor("docker ps -a") && prompt.waitFor("drydock> "))
+        prompt.type("\u{4}")
+        #expect(prompt.end == .exited(0))
+        #expect(it.docker("ps", "-aq").output.split(separator: "\n").count == 1)
+        // Nothing is left of the one that removed itself.
+        let left = Bench.run(Bench.prefix(actor) + ["ls", it.home + "/containers"]).output
+        #expect(left.split(separator: "\n").count == 1, "\(left)")
     }
 }
 
@@ -63,12 +115,25 @@ private final class Prompt {
     private var screen: [UInt8] = []
     private var ended: JobEnd?
 
-    init(home: String) throws {
+    init(home: String, command: [String] = [Bench.binary], environment extra: [String: String] = [:]) throws {
         let environment = [
             "DRYDOCK_HOME": home, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TERM": "xterm", "LANG": "C.UTF-8",
             "SHELL": "/bin/sh", "USER": "root", "HOME": "/root", "NO_COLOR": "1",
-        ]
-        job = try TerminalJob(JobRequest([Bench.binary], environment: environment, directory: "/"))
+            "DRYDOCK_UPSTREAM": "none",
+        ].merging(extra) { $1 }
+        job = try TerminalJob(JobRequest(command, environment: environment, directory: "/"))
+    }
+
+    /// The process that stands by for the next docker command, once there is one; nil where none comes.
+    var standby: pid_t? {
+        let deadline = ContinuousClock.now + .seconds(60)
+        while ContinuousClock.now < deadline {
+            let found = Bench.run(["pgrep", "-P", String(job.pid), "-f", "^[^ ]*drydock standby"]).output
+            if let pid = found.split(separator: "\n").first.flatMap({ pid_t($0) }) { return pid }
+            take()
+            if ended != nil { break }
+        }
+        return nil
     }
 
     /// Presses keys, as soon as they go to whoever asks.

@@ -14,7 +14,11 @@ struct ParsingTests {
         #expect(
             ShellLine("docker run -it --name x alpine:3.5") == .docker(["run", "-it", "--name", "x", "alpine:3.5"]))
         #expect(ShellLine("docker ps -aq | wc") == .shell("docker ps -aq | wc"))
-        #expect(ShellLine("docker run alpine echo 'a b'") == .shell("docker run alpine echo 'a b'"))
+        #expect(ShellLine("docker run alpine echo 'a b' \"\"") == .docker(["run", "alpine", "echo", "a b", ""]))
+        #expect(ShellLine("docker run x sh -c 'echo $A'\"'\"") == .docker(["run", "x", "sh", "-c", "echo $A'"]))
+        for line in [#"docker run x "$A""#, "docker run x 'a", #"docker ps "a\"b""#, "docker images {a,b}"] {
+            #expect(ShellLine(line) == .shell(line))
+        }
         #expect(ShellLine("cd ~/x") == .changeDirectory("~/x"))
         #expect(ShellLine("cd a && ls") == .shell("cd a && ls"))
         #expect(ShellLine("export A=b=c") == .export(name: "A", value: "b=c"))

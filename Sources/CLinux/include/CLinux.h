@@ -202,6 +202,8 @@ void cl_signals_restore(void);
 ssize_t cl_receive(int channel, void *buffer, size_t size, int *descriptor);
 ssize_t cl_splice(int from, int to, size_t size);
 int cl_prctl_dumpable(int value);
+/// Maps the program's own code at once, instead of page by page when it is first run.
+void cl_populate_text(void);
 long cl_trim_text(uintptr_t begin, uintptr_t length);
 int cl_errno_of_seccomp_probe(void);
 int cl_wexitstatus(int status);

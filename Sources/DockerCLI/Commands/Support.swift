@@ -3,10 +3,20 @@ import Dispatch
 import Engine
 import OCI
 
+/// How blocking work is done.
+public enum BlockingWork {
+    /// Whether the tasks of this command run on a thread that may block, and that nothing else waits for: then another
+    /// thread would only cost time.
+    @TaskLocal public static var mayBlock = false
+}
+
 /// Does blocking work on a thread that may block.
 func blocking<Value: Sendable>(
     _ body: @escaping @Sendable () throws(DrydockError) -> Value
 ) async throws(Failure) -> Value {
+    if BlockingWork.mayBlock {
+        do { return try body() } catch { throw .daemon(error) }
+    }
     let result: Result<Value, DrydockError> = await withCheckedContinuation { continuation in
         DispatchQueue.global().async {
             do throws(DrydockError) {
