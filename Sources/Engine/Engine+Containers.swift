@@ -7,6 +7,12 @@ extension Engine {
     /// See `EngineOperations`.
     public func inspectContainer(_ name: String, size: Bool) throws(DrydockError) -> JSONValue {
         let (record, document) = try find(name)
+        return try inspect(record, document, size: size)
+    }
+
+    func inspect(
+        _ record: ContainerRecord, _ document: ContainerDocument, size: Bool
+    ) throws(DrydockError) -> JSONValue {
         let state = try runtime.state(record.id)
         var result: [(key: String, value: JSONValue)] = []
         for (key, value) in document.json.pairs ?? [] where key != ContainerDocument.failureKey {

@@ -87,17 +87,21 @@ extension Engine {
             try runtime.signal(record.id, 9)
             _ = try runtime.wait(record.id)
         }
-        if let last = try? inspectContainer(record.id, size: false) {
+        let keep = { @Sendable [self] in
+            guard let last = try? inspect(record, document, size: false) else { return }
             RemovedContainers(directory: home.path.appending("removed")).keep(last)
         }
+        let isPutOff = mayWait && putOff.isOn
+        if !isPutOff { keep() }
         // The row goes first: what a kill between the two leaves is removed with the next container.
         let unfinished = try store.remove(container: record.id, durably: !document.autoRemove) { id in
             !Files.exists(runtime.directory(id))
         }
-        for id in unfinished where !isRunning(id) { try? runtime.remove(id) }
         CrashPoint.reach()
         if document.driver == .fuse { releaseRoot(record.id) }
         let files = { @Sendable [self] () throws(DrydockError) in
+            if isPutOff { keep() }
+            for id in unfinished where !isRunning(id) { try? runtime.remove(id) }
             try runtime.remove(record.id)
             guard volumes else { return }
             for mount in document.mounts where mount.isVolume && !mount.isNamed {
@@ -105,8 +109,7 @@ extension Engine {
                 try Files.removeTree(home.path.appending("volumes").appending(name))
             }
         }
-        if mayWait, putOff.take(files) { return }
-        try files()
+        if isPutOff { putOff.add(files) } else { try files() }
     }
 
     /// See `EngineOperations`.

@@ -11,13 +11,10 @@ final class PutOffWork: Sendable {
 
     func begin() { work.withLock { $0 = $0 ?? [] } }
 
-    /// Whether the work is put off; if not, the caller does it.
-    func take(_ body: @escaping @Sendable () throws(DrydockError) -> Void) -> Bool {
-        work.withLock { work in
-            work?.append(body)
-            return work != nil
-        }
-    }
+    /// Whether anything is put off.
+    var isOn: Bool { work.withLock { $0 != nil } }
+
+    func add(_ body: @escaping @Sendable () throws(DrydockError) -> Void) { work.withLock { $0?.append(body) } }
 
     func finish() {
         // What fails is left to whoever removes a container next, as after a kill.
@@ -53,10 +50,17 @@ extension Engine {
             program: try ContainerDocument.Program(request: request, image: config.config), mounts: [],
             places: ContainerDocument.Places(
                 directory: runtime.directory(id).string, log: runtime.logPath(id).string,
+                driver: StorageDriver.overlay.rawValue,
                 lowers: try store.layerMounts(for: image.id).map(\.string), upper: upper(id).string,
                 work: work(id).string))
         let read = ContainerDocument(json: try JSONValue(parsing: document.json.compact))
         _ = try? store.container(id)
+        // Neither changes anything: there is no such container, and no such layer to make one from.
+        _ = try? store.remove(container: id, durably: false) { _ in true }
+        try? store.add(
+            ContainerRecord(
+                id: id, name: id, image: image.id, chain: Digest.sha256([]), created: 0, document: read.json.compact),
+            durably: false)
         runtime.rehearse(try specification(id, read, chain: image.chain.last))
     }
 }

@@ -20,7 +20,7 @@ public struct LivePictures: Sendable {
             return try layers(ofContainer: container, named: name)
         }
         let image = try engine.inspectImage(name)
-        let title = language.pick("The layers of the image \(name)", "Les couches de l'image \(name)")
+        let title = language.pick("The layers of the image \(name)", "Les couches de l’image \(name)")
         return Document([.stack(title: title, try tiers(of: image, named: name))])
     }
 
@@ -32,7 +32,7 @@ public struct LivePictures: Sendable {
             return paragraph(
                 language.pick(
                     "\(container) has changed nothing: its own layer is empty.",
-                    "\(container) n'a rien changé : sa propre couche est vide."))
+                    "\(container) n’a rien changé : sa propre couche est vide."))
         }
         // A directory is listed as changed because of what is in it; what was added or deleted says more.
         let telling = changes.filter { $0.kind != .changed }

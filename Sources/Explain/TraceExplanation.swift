@@ -24,7 +24,7 @@ public struct TraceExplanation: Sendable {
                     .text(
                         language.pick(
                             "This command only read what is there; it did nothing that leaves a trace.",
-                            "Cette commande n'a fait que lire ce qui existe ; elle n'a rien fait qui laisse une trace.")
+                            "Cette commande n’a fait que lire ce qui existe ; elle n’a rien fait qui laisse une trace.")
                     )
                 ]))
         } else {
@@ -58,7 +58,7 @@ public struct TraceExplanation: Sendable {
                 .text(
                     language.pick(
                         "Before its program ran, the new process did this, in this order:",
-                        "Avant d'exécuter son programme, le nouveau processus a fait ceci, dans cet ordre :"))
+                        "Avant d’exécuter son programme, le nouveau processus a fait ceci, dans cet ordre :"))
             ]),
             .table(
                 headings: [
@@ -76,9 +76,9 @@ public struct TraceExplanation: Sendable {
         let status = trace.status
         let end =
             status == 0
-            ? language.pick("It ended well (exit status 0)", "Elle s'est bien terminée (code de retour 0)")
+            ? language.pick("It ended well (exit status 0)", "Elle s’est bien terminée (code de retour 0)")
             : language.pick(
-                "It ended with exit status \(status)", "Elle s'est terminée avec le code de retour \(status)")
+                "It ended with exit status \(status)", "Elle s’est terminée avec le code de retour \(status)")
         guard let total, !trace.events.isEmpty else { return end + "." }
         return end + language.pick(", \(total) after the first step.", ", \(total) après la première étape.")
     }
@@ -169,9 +169,9 @@ struct SpanRecord {
 /// What the spans are called in a sentence.
 enum SpanNames {
     private static let titles: [String: (en: String, fr: String)] = [
-        "pull": ("pull the image", "récupérer l'image"),
+        "pull": ("pull the image", "récupérer l’image"),
         "pull.layer": ("layer", "couche"),
-        "push": ("push the image", "publier l'image"),
+        "push": ("push the image", "publier l’image"),
         "push.layer": ("layer", "couche"),
         "push.manifest": ("write the manifest", "écrire le manifeste"),
         "container.create": ("create the container", "créer le conteneur"),

@@ -30,7 +30,7 @@ struct LineCompleter {
         case nil: candidates = firstWords(current)
         case "docker": candidates = docker(Array(words.dropFirst()), current)
         case "start" where words.count == 1: candidates = exercises
-        case "explain" where words.count == 1: candidates = topics + ["last", "plan", "topics"]
+        case "explain" where words.count == 1: candidates = topics + ["last", "plan", "topics"] + objects(current)
         case "lang" where words.count == 1: candidates = ["en", "fr"]
         case "reset" where words.count == 1: candidates = ["step", "exercise"]
         case "cd": candidates = FileNames.matching(current, in: directory, onlyDirectories: true)
@@ -50,6 +50,15 @@ struct LineCompleter {
             words += (try? Files.names(in: FilePath(String(folder)))) ?? []
         }
         return words
+    }
+
+    /// The names of images and containers.
+    private func objects(_ current: String) -> [String] {
+        let names = EngineNames(engine: engine, current: current, directory: directory)
+        let found = try? waiting { () async throws(DrydockError) in
+            await names.names(.image) + names.names(.container)
+        }
+        return found ?? []
     }
 
     private func docker(_ words: [String], _ current: String) -> [String] {

@@ -98,6 +98,7 @@ enum Phrases {
     static let whyNothing = say(
         "Nothing was checked yet: type check.", "Rien n’a encore été vérifié : tapez check.")
     static let whyTitle = say("What the last check looked at", "Ce que la dernière vérification a regardé")
+    static let colon = say(": ", " : ")
     static let expected = say("expected", "attendu")
     static let found = say("found", "trouvé")
     static let unknown = say("could not be found out", "n’a pas pu être déterminé")

@@ -14,7 +14,7 @@ final class PromptTerminal {
         /// For the prompt to come back.
         var command = Duration.seconds(180)
         /// For a program that shows a question when there is nothing more to type.
-        var question = Duration.seconds(10)
+        var question = Duration.seconds(60)
     }
 
     /// Starts the prompt on a terminal of its own.

@@ -9,7 +9,7 @@ extension Session {
     /// Does what a command for the tutor says.
     func perform(_ command: TutorCommand) throws(DrydockError) {
         guard command.isWellFormed else {
-            say(Phrases.usage(command.name.usage))
+            say(Phrases.usage(command.name.usage(language)))
             return
         }
         switch command.name {
@@ -34,9 +34,9 @@ extension Session {
     private func showHelp() {
         let look = console.look
         console.line(look.paint(Phrases.helpTitle[language], .heading))
-        let width = TutorCommand.Name.allCases.map(\.usage.count).max() ?? 0
+        let width = TutorCommand.Name.allCases.map { $0.usage(language).count }.max() ?? 0
         for name in TutorCommand.Name.allCases {
-            let usage = TextLayout.pad(name.usage, to: width)
+            let usage = TextLayout.pad(name.usage(language), to: width)
             console.paragraph(
                 Phrases.help(name)[language], indent: String(repeating: " ", count: width + 4),
                 first: "  " + look.paint(usage, .code) + "  ")
@@ -49,7 +49,7 @@ extension Session {
         guard let exercise else { return say(Phrases.noExercise) }
         guard let hint = try exercise.hint() else { return say(Phrases.exerciseFinished) }
         let number = console.look.paint(Phrases.hintNumber(hint.number, hint.count)[language], .strong)
-        console.paragraph("\(number): \(DocumentRenderer(console.look).inline(hint.text[language]))")
+        console.paragraph("\(number)\(Phrases.colon[language])\(DocumentRenderer(console.look).inline(hint.text[language]))")
     }
 
     private func showAccount() {
@@ -63,7 +63,7 @@ extension Session {
             item(fact.verdict == .holds ? .done : .missing, text)
             for finding in fact.findings {
                 console.paragraph(
-                    "\(finding.looked[language]): \(Phrases.expected[language]) \(finding.expected[language]), "
+                    "\(finding.looked[language])\(Phrases.colon[language])\(Phrases.expected[language]) \(finding.expected[language]), "
                         + "\(Phrases.found[language]) \(finding.found[language])",
                     indent: "      ", first: "    " + look.mark(finding.holds ? .done : .wrong) + " ")
             }
@@ -116,7 +116,7 @@ extension Session {
     // MARK: Exercises
 
     private func start(_ name: String?) throws(DrydockError) {
-        guard let name, let library else { return say(Phrases.usage(TutorCommand.Name.start.usage)) }
+        guard let name, let library else { return say(Phrases.usage(TutorCommand.Name.start.usage(language))) }
         let named = library.exercises.filter { $0.id.hasPrefix(name.lowercased()) }
         let byNumber = Int(name).flatMap {
             library.exercises.indices.contains($0 - 1) ? library.exercises[$0 - 1] : nil
@@ -186,7 +186,7 @@ extension Session {
         guard let exercise else { return say(Phrases.noExercise) }
         let isWhole = what == "exercise" || exercise.current == nil
         guard what == nil || what == "exercise" || what == "step" else {
-            return say(Phrases.usage(TutorCommand.Name.reset.usage))
+            return say(Phrases.usage(TutorCommand.Name.reset.usage(language)))
         }
         let question = isWhole ? Phrases.askResetExercise : Phrases.askResetStep
         guard asker.confirms(question[language]) else { return say(Phrases.resetKept) }

@@ -28,7 +28,7 @@ final class Session {
     var settings: Settings
     var library: ContentLibrary?
     var contentTrouble: DrydockError?
-    var language: Language
+    var language: Language { didSet { environment[Self.languageVariable] = language.rawValue } }
     var environment: [String: String]
     var exercise: ExerciseSession?
     var directory: FilePath
@@ -60,12 +60,16 @@ final class Session {
         language =
             configuration.language.flatMap(Language.init(rawValue:)) ?? kept
             ?? Self.language(of: configuration.environment)
+        environment[Self.languageVariable] = language.rawValue
         do throws(DrydockError) {
             library = try ContentLibrary(root: configuration.content)
         } catch {
             contentTrouble = error
         }
     }
+
+    /// Tells docker commands in which language to say what Drydock adds to Docker's words.
+    private static let languageVariable = "DRYDOCK_LANG"
 
     /// The language that an environment asks for (locale(7)): French where it says so, else English.
     static func language(of environment: [String: String]) -> Language {
@@ -162,6 +166,8 @@ final class Session {
             status = error.exitStatus
         }
         commandEnded(status)
+        // What was removed is looked at too.
+        runner.settle()
         evaluate(CommandRecord(line: line, status: status))
         return status
     }

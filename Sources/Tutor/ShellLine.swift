@@ -16,8 +16,13 @@ enum ShellLine: Equatable {
         guard let words = Self.words(of: line) else {
             // `~` is the one thing that is more than itself and simple enough.
             let words = line.split(whereSeparator: \.isWhitespace).map(String.init)
-            let isPlain = line.unicodeScalars.allSatisfy { Self.isPlain($0) || $0 == "~" }
-            self = words.first == "cd" && words.count == 2 && isPlain ? .changeDirectory(words[1]) : .shell(line)
+            guard words.first == "cd", words.count == 2,
+                words[1].unicodeScalars.allSatisfy({ Self.isPlain($0) || $0 == "~" })
+            else {
+                self = .shell(line)
+                return
+            }
+            self = .changeDirectory(words[1])
             return
         }
         switch words.first {

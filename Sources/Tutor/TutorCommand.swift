@@ -1,3 +1,5 @@
+import Lessons
+
 /// A command for the tutor itself.
 struct TutorCommand: Equatable {
     /// The commands, in the order in which help shows them.
@@ -5,10 +7,11 @@ struct TutorCommand: Equatable {
         case help, goal, check, hint, why, explain, solution, skip, reset, lessons, start, progress, account, lang, quit
 
         /// How it is written.
-        var usage: String {
+        func usage(_ language: Language) -> String {
             switch self {
-            case .start: "start EXERCISE"
-            case .explain: "explain [TOPIC|last|plan|NAME]"
+            case .start: language == .fr ? "start EXERCICE" : "start EXERCISE"
+            case .explain:
+                language == .fr ? "explain [SUJET|last|plan|NOM]" : "explain [TOPIC|last|plan|NAME]"
             case .reset: "reset [exercise]"
             case .lang: "lang en|fr"
             default: rawValue

@@ -28,14 +28,14 @@ struct DoctorCommand: AsyncParsableCommand {
             StandardStream.output.line(JSONValue.array(list).pretty())
         } else {
             let (present, missing, effect, remedy) =
-                isFrench ? ("oui", "NON", "effet", "remède") : ("yes", "NO", "effect", "remedy")
+                isFrench ? ("oui", "NON", "effet :", "remède :") : ("yes", "NO", "effect:", "remedy:")
             for capability in capabilities {
                 let mark = capability.present ? present : missing
                 let detail = capability.detail.isEmpty ? "" : " (\(capability.detail))"
                 StandardStream.output.line("[\(mark)] \(text(capability.title))\(detail)")
                 guard !capability.present else { continue }
-                StandardStream.output.line("      \(effect): \(text(capability.effect))")
-                StandardStream.output.line("      \(remedy): \(text(capability.remedy))")
+                StandardStream.output.line("      \(effect) \(text(capability.effect))")
+                StandardStream.output.line("      \(remedy) \(text(capability.remedy))")
             }
         }
         if capabilities.contains(where: { !$0.present }) { throw ExitCode(1) }

@@ -11,6 +11,8 @@ import Tutor
 struct PlayBench: Sendable {
     let player: PromptPlayer
     private let root: FilePath
+    /// As long as this is open, whoever tests is there.
+    private let presence: OwnedDescriptor
 
     /// Prepares the practice hub of this home, which is quick where that was done before.
     init(content: FilePath) async throws(DrydockError) {
@@ -20,6 +22,7 @@ struct PlayBench: Sendable {
         let temporary = FilePath(places.environment["TMPDIR"].flatMap { $0.hasPrefix("/") ? $0 : nil } ?? "/tmp")
         root = temporary.appending("drydock-test-\(getpid())")
         try Files.makeDirectories(root, mode: 0o700)
+        presence = try Self.guarded(root, by: places.executable)
         let environment = Self.environment(places.environment, content: content)
         player = PromptPlayer(
             root: root,
@@ -32,7 +35,26 @@ struct PlayBench: Sendable {
                 }))
     }
 
-    func remove() { try? Files.removeTree(root) }
+    func remove() {
+        try? Files.removeTree(root)
+        presence.close()
+    }
+
+    /// Starts a process that removes what was played, with its containers and hubs, when this one has ended, however it
+    /// did.
+    private static func guarded(_ root: FilePath, by program: FilePath) throws(DrydockError) -> OwnedDescriptor {
+        let (here, there) = try UnixSocket.pair()
+        let script = """
+            trap '' HUP INT TERM
+            read -r end
+            for home in "$1"/*; do [ -d "$home" ] && DRYDOCK_HOME=$home "$2" system erase --force; done
+            rm -rf "$1"
+            """
+        _ = try ChildProcess.spawn(
+            "/bin/sh", ["sh", "-c", script, "sh", root.string, program.string], descriptors: [0: there.number],
+            detached: true, directory: "/")
+        return here
+    }
 
     /// The same for everybody: nothing of the author's own settings, and no registry but the practice hub.
     private static func environment(_ own: [String: String], content: FilePath) -> [String: String] {

@@ -72,10 +72,10 @@ struct PromptPlayerTests {
         #!/bin/sh
         [ "$1 $2 $3" = "learn --lang fr" ] || exit 0
         stty -icanon
-        printf "Nom d'utilisateur du dépôt [ada] : "; read -r user
+        printf "\#(Phrases.askUser("ada")[.fr])"; read -r user
         stty -echo
-        printf "Mot de passe (Entrée : j'en invente un) : "; read -r one
-        printf "\nEncore une fois : "; read -r two
+        printf "\#(Phrases.askPassword[.fr])"; read -r one
+        printf "\n\#(Phrases.repeatPassword[.fr])"; read -r two
         stty echo
         [ "$one" = "$two" ] && echo "$user $one twice" > "$DRYDOCK_HOME/account"
         while :; do

@@ -36,7 +36,10 @@ extension CommandContext {
     }
 
     /// How failures look here.
-    var errorText: ErrorText { ErrorText(usesColour: terminal.usesColour && terminal.errorIsTerminal) }
+    var errorText: ErrorText {
+        ErrorText(
+            usesColour: terminal.usesColour && terminal.errorIsTerminal, advice: Advice(environment: environment))
+    }
 
     /// Prints a failure.
     func report(_ failure: Failure) { errors.write(errorText.text(failure)) }

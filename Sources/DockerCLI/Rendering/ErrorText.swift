@@ -4,6 +4,8 @@ import Diagnostics
 struct ErrorText {
     /// Whether the additions are dimmed.
     let usesColour: Bool
+    /// The language of the additions.
+    var advice = Advice(environment: [:])
 
     /// The lines of a failure, each ended by a newline.
     func text(_ failure: Failure) -> String {
@@ -30,8 +32,8 @@ struct ErrorText {
     /// The reason and the remedy, where there are any.
     func additions(_ error: DrydockError) -> String {
         var text = ""
-        if let reason = error.reason, !error.message.contains(reason) { text += dimmed("  \(reason)") }
-        if let remedy = error.remedy { text += dimmed("  → \(remedy)") }
+        if let reason = error.reason, !error.message.contains(reason) { text += dimmed("  \(advice.translated(reason))") }
+        if let remedy = error.remedy { text += dimmed("  → \(advice.translated(remedy))") }
         return text
     }
 
