@@ -56,7 +56,7 @@ extension Engine {
         let read = ContainerDocument(json: try JSONValue(parsing: document.json.compact))
         _ = try? store.container(id)
         // Neither changes anything: there is no such container, and no such layer to make one from.
-        _ = try? store.remove(container: id, durably: false) { _ in true }
+        _ = try? store.remove(container: id, durably: false)
         try? store.add(
             ContainerRecord(
                 id: id, name: id, image: image.id, chain: Digest.sha256([]), created: 0, document: read.json.compact),
