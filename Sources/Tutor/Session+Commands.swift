@@ -49,7 +49,8 @@ extension Session {
         guard let exercise else { return say(Phrases.noExercise) }
         guard let hint = try exercise.hint() else { return say(Phrases.exerciseFinished) }
         let number = console.look.paint(Phrases.hintNumber(hint.number, hint.count)[language], .strong)
-        console.paragraph("\(number)\(Phrases.colon[language])\(DocumentRenderer(console.look).inline(hint.text[language]))")
+        console.paragraph(
+            "\(number)\(Phrases.colon[language])\(DocumentRenderer(console.look).inline(hint.text[language]))")
     }
 
     private func showAccount() {

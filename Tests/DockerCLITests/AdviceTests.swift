@@ -38,7 +38,8 @@ struct AdviceTests {
     func errors() {
         let error = DrydockError(
             .notFound, "No such container: x", remedy: "docker container ls -a shows all containers.")
-        let text = ErrorText(usesColour: false, advice: Advice(environment: ["DRYDOCK_LANG": "fr"])).text(.daemon(error))
+        let text = ErrorText(usesColour: false, advice: Advice(environment: ["DRYDOCK_LANG": "fr"])).text(
+            .daemon(error))
         #expect(
             text
                 == "Error response from daemon: No such container: x\n  → docker container ls -a montre tous les conteneurs.\n"

@@ -32,7 +32,9 @@ struct ErrorText {
     /// The reason and the remedy, where there are any.
     func additions(_ error: DrydockError) -> String {
         var text = ""
-        if let reason = error.reason, !error.message.contains(reason) { text += dimmed("  \(advice.translated(reason))") }
+        if let reason = error.reason, !error.message.contains(reason) {
+            text += dimmed("  \(advice.translated(reason))")
+        }
         if let remedy = error.remedy { text += dimmed("  → \(advice.translated(remedy))") }
         return text
     }

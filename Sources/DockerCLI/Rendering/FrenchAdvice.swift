@@ -5,7 +5,8 @@ extension Advice {
     private static let containers = [
         Entry("docker container ls -a shows all containers.", "docker container ls -a montre tous les conteneurs."),
         Entry(
-            "docker container rm {}, or choose another --name.", "docker container rm {}, ou choisissez un autre --name."),
+            "docker container rm {}, or choose another --name.",
+            "docker container rm {}, ou choisissez un autre --name."),
         Entry(
             "Choose another name, or remove the other container: docker rm {}",
             "Choisissez un autre nom, ou supprimez l’autre conteneur : docker rm {}"),
@@ -152,7 +153,8 @@ extension Advice {
             "Repair the file or remove it; 'docker login' writes a new one.",
             "Réparez le fichier ou supprimez-le ; 'docker login' en écrit un nouveau."),
         Entry(
-            "{} names a credential helper that is not installed", "{} nomme un assistant d’identification qui n’est pas installé"),
+            "{} names a credential helper that is not installed",
+            "{} nomme un assistant d’identification qui n’est pas installé"),
         Entry(
             "Install {}, or remove credsStore and credHelpers from the file.",
             "Installez {}, ou retirez credsStore et credHelpers du fichier."),
