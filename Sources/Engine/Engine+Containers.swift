@@ -28,7 +28,7 @@ extension Engine {
             let image = try record.image.flatMap { image throws(DrydockError) in try store.image(id: image)?.size }
             json = json.setting("SizeRw", .int(own)).setting("SizeRootFs", .int(own + (image ?? 0)))
         }
-        return json
+        return InspectDocuments.container(json)
     }
 
     private static func document(of state: ContainerState, _ document: ContainerDocument) -> JSONValue {

@@ -22,30 +22,38 @@ extension Engine {
     /// See `EngineOperations`.
     public func inspectImage(_ name: String) throws(DrydockError) -> JSONValue {
         let record = try store.image(name)
-        let config = try store.config(of: record.id)
+        let raw = try JSONValue(parsing: try store.configBytes(of: record.id))
+        let config = try ImageConfig(raw)
         let layers = try store.layerMounts(for: record.id).map(\.string)
         var graph: [(key: String, value: JSONValue)] = []
         if layers.count > 1 {
             graph.append((key: "LowerDir", value: .string(layers.dropFirst().joined(separator: ":"))))
         }
         if let top = layers.first { graph.append((key: "UpperDir", value: .string(top))) }
-        return [
-            "Id": .string(record.id.description), "RepoTags": .strings(record.tags.map(\.familiar)),
-            "RepoDigests": .strings(record.digests.map(\.familiar)),
-            "Parent": .string(record.parent?.description ?? ""),
-            "Comment": .string(config.history.last?.comment ?? ""),
-            "Created": .string(config.created ?? ""), "DockerVersion": .string(config.extra["docker_version"] ?? ""),
-            "Author": .string(config.author ?? ""), "Config": config.config.json(empty: true),
-            "Architecture": .string(config.platform.architecture), "Variant": .string(config.platform.variant ?? ""),
-            "Os": .string(config.platform.os), "Size": .int(record.size), "VirtualSize": .int(record.size),
-            "GraphDriver": ["Data": .object(graph), "Name": "overlay2"],
-            "RootFS": ["Type": "layers", "Layers": .strings(config.diffIDs.map(\.description))],
-            "Metadata": [
-                "LastTagTime": .string(
-                    record.lastTagged > 0
-                        ? Timestamp(seconds: record.lastTagged).description : Self.never)
-            ],
+        let comment = raw["comment"]?.string.flatMap { $0.isEmpty ? nil : $0 } ?? config.history.last?.comment ?? ""
+        var document: [(key: String, value: JSONValue)] = [
+            ("Id", .string(record.id.description)), ("RepoTags", .strings(record.tags.map(\.familiar))),
+            ("RepoDigests", .strings(record.digests.map(\.familiar))),
+            ("Parent", .string(record.parent?.description ?? "")), ("Comment", .string(comment)),
         ]
+        if let created = config.created { document.append(("Created", .string(created))) }
+        document += [
+            ("DockerVersion", .string(config.extra["docker_version"] ?? "")),
+            ("Author", .string(config.author ?? "")),
+            ("Config", InspectDocuments.imageConfig(config.config.json(empty: true), raw: raw["config"])),
+            ("Architecture", .string(config.platform.architecture)),
+        ]
+        if let variant = config.platform.variant { document.append(("Variant", .string(variant))) }
+        document.append(("Os", .string(config.platform.os)))
+        if let version = raw["os.version"]?.string { document.append(("OsVersion", .string(version))) }
+        let tagged = record.lastTagged > 0 ? Timestamp(seconds: record.lastTagged).description : Self.never
+        document += [
+            ("Size", .int(record.size)),
+            ("GraphDriver", ["Data": .object(graph), "Name": .string(try storageDriver().driver.rawValue)]),
+            ("RootFS", ["Type": "layers", "Layers": .strings(config.diffIDs.map(\.description))]),
+            ("Metadata", ["LastTagTime": .string(tagged)]),
+        ]
+        return .object(document)
     }
 
     /// Docker's way to write that something has not happened.
@@ -93,14 +101,24 @@ extension Engine {
         guard reference.digest == nil else {
             throw DrydockError(.invalidArgument, "refusing to create a tag with a digest reference")
         }
-        try store.tag(try store.image(source).id, as: reference.withDefaultTag)
+        let id = try store.image(source).id
+        try store.tag(id, as: reference.withDefaultTag)
+        record(image: id, "tag", name: reference.withDefaultTag.familiar)
     }
 
     /// See `EngineOperations`.
     public func removeImage(
         _ name: String, force: Bool, keepParents: Bool
     ) throws(DrydockError) -> [RemovedImage] {
-        try store.removeImage(name, force: force, prune: !keepParents) { isRunning($0.id) }.items.map(RemovedImage.init)
+        var lineage: [Digest] = []
+        var next = try? store.image(name)
+        while let image = next {
+            lineage.append(image.id)
+            next = try image.parent.flatMap { parent throws(DrydockError) in try store.image(id: parent) }
+        }
+        let removed = try store.removeImage(name, force: force, prune: !keepParents) { isRunning($0.id) }
+        record(removal: removed.items, of: lineage)
+        return removed.items.map(RemovedImage.init)
     }
 
     /// See `EngineOperations`.
@@ -108,9 +126,21 @@ extension Engine {
         all: Bool, matching filters: Filters
     ) throws(DrydockError) -> PruneReport<RemovedImage> {
         let until = try PruneFilter(filters)
+        let onlyDangling = try ImageFilter.dangling(filters)
+        let all = all || onlyDangling == false
+        var candidates: [Digest] = []
         let removal = try store.pruneImages(all: all) { record in
-            until.accepts(created: record.created.flatMap { Timestamp($0) }?.seconds ?? 0, labels: record.labels)
+            let created = record.created.flatMap { Timestamp($0) }?.seconds ?? 0
+            guard until.accepts(created: created, labels: record.labels) else { return false }
+            candidates.append(record.id)
+            return true
         }
+        for item in removal.items {
+            if case .deleted(let id) = item, candidates.contains(id) {
+                record(image: id, "delete", name: id.description)
+            }
+        }
+        record(.image, "prune", id: "", attributes: ["reclaimed": String(removal.reclaimed)])
         return PruneReport(removed: removal.items.map(RemovedImage.init), reclaimed: removal.reclaimed)
     }
 

@@ -20,6 +20,7 @@ extension Engine {
                 }
             case .address(let address): id = try await download(address, request, config, work)
             }
+            record(image: id, "import", name: id.description)
             work.end(TraceFact("image", .digest(id.description)))
             return id
         } catch {
@@ -98,14 +99,16 @@ extension Engine {
 
     /// See `ImageArchives`.
     public func export(_ container: String, to place: ArchivePlace, _ span: Span) throws(DrydockError) {
-        let record = try store.container(container)
+        let (record, document) = try find(container)
         let work = span.begin("container.export", TraceFact("id", .text(String(record.id.prefix(12)))))
         do throws(DrydockError) {
             var layers = [upper(record.id)]
-            if let chain = record.chain { layers += try store.layerMounts(chain: chain) }
+            // With `vfs` the container's own directory is everything.
+            if let chain = record.chain, document.driver != .vfs { layers += try store.layerMounts(chain: chain) }
             try ArchiveFiles.write(place) { sink throws(DrydockError) in
                 _ = try LayerWriter.write(stack: layers, to: sink)
             }
+            self.record("export", record, document)
             work.end()
         } catch {
             work.fail(error)

@@ -15,6 +15,14 @@ extension Engine {
                 defer { lease.end() }
                 return try ImageArchiveLoader(store, lease, try Self.stage(next, lease), platform, work).load()
             }
+            for line in loaded {
+                switch line {
+                case .tagged(let name):
+                    if let id = try? store.image(name).id { record(image: id, "load", name: name) }
+                case .untagged(let id): record(image: id, "load", name: id.description)
+                case .renamed: break
+                }
+            }
             work.end()
             return loaded
         } catch {

@@ -44,6 +44,7 @@ extension Engine {
                 manifest: upload.manifest.bytes, mediaType: upload.manifest.mediaType,
                 reference: reference.pinned(to: descriptor.digest), for: image.id)
             span.end(TraceFact("digest", .digest(descriptor.digest.description)))
+            record(transfer: "push", reference, image: image.id)
             return PushResult(reference: reference, digest: descriptor.digest, size: descriptor.size)
         } catch {
             span.fail(error)

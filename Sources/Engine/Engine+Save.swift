@@ -14,6 +14,7 @@ extension Engine {
             try ArchiveFiles.write(place) { sink throws(DrydockError) in
                 try ImageArchiveWriter(store, sink).write(images, work)
             }
+            for (image, _) in images { record(image: image.id, "save", name: image.id.description) }
             work.end()
         } catch {
             work.fail(error)

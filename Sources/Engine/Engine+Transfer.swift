@@ -78,6 +78,7 @@ extension Engine {
                 NewImage(
                     config: configBytes, manifest: (resolved.raw.bytes, resolved.raw.mediaType), references: names))
         }
+        record(transfer: "pull", reference, image: image.id)
         return PullResult(
             reference: reference, image: image.id, digest: resolved.digest, isNew: before?.id != image.id,
             courseImage: config.config.labels[Self.courseImageLabel].map { "This is a course image, \($0)." },

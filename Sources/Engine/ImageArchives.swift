@@ -63,6 +63,14 @@ public struct DiskUsageReport: Sendable {
         public var size: Int64
         /// The number of containers made from it.
         public var containers: Int
+
+        /// Makes an entry.
+        public init(lines: [ImageSummary], shared: Int64, size: Int64, containers: Int) {
+            self.lines = lines
+            self.shared = shared
+            self.size = size
+            self.containers = containers
+        }
     }
 
     /// A volume with what uses it.
@@ -77,6 +85,15 @@ public struct DiskUsageReport: Sendable {
         public var mountpoint: String
         /// Its labels.
         public var labels: [String: String]
+
+        /// Makes an entry.
+        public init(name: String, size: Int64, links: Int, mountpoint: String, labels: [String: String]) {
+            self.name = name
+            self.size = size
+            self.links = links
+            self.mountpoint = mountpoint
+            self.labels = labels
+        }
     }
 
     /// The bytes of all layers, each counted once.

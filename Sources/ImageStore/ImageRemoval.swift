@@ -92,10 +92,9 @@ private final class RemovalWork {
             }
         } else {
             if !force, isSingle(references), let container = try containers(of: image.id).first {
-                let spelled = (try? Reference(parsing: name).withDefaultTag.familiar) ?? name
                 throw DrydockError(
                     .conflict,
-                    "conflict: unable to remove repository reference \"\(spelled)\" (must force) - container "
+                    "conflict: unable to remove repository reference \"\(name)\" (must force) - container "
                         + "\(container.id.prefix(12)) is using its referenced image \(image.id.short)",
                     remedy: "Remove the container first (docker container rm), or use -f.")
             }

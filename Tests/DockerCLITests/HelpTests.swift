@@ -17,9 +17,11 @@ struct HelpTests {
                   docker image pull, docker pull
 
                 Options:
-                  -a, --all-tags          Download all tagged images in the repository
-                      --platform string   Set platform if server is multi-platform capable
-                  -q, --quiet             Suppress verbose output
+                  -a, --all-tags                Download all tagged images in the repository
+                      --disable-content-trust   Skip image verification (default true)
+                      --platform string         Set platform if server is multi-platform
+                                                capable
+                  -q, --quiet                   Suppress verbose output
 
                 """)
     }

@@ -35,6 +35,12 @@ struct TemplateTests {
             ("{{$x := .Count}}{{$x}}", "3"), ("{{(index (index .Ports \"80/tcp\") 0).HostPort}}", "8080"),
             ("{{`raw`}}", "raw"), ("{{truncate .Name 3}}", "/we"), ("{{pad \"x\" 1 2}}|", " x  |"),
             ("{{range .Env}}{{if eq . \"B=2\"}}{{break}}{{end}}{{.}}{{end}}", "A=1"),
+            ("{{html \"<a>\"}} {{js \"'x'\"}} {{urlquery \"a b&c\"}}", "&lt;a&gt; \\'x\\' a+b%26c"),
+            ("{{define \"a\"}}X{{.}}{{end}}{{template \"a\" .Name}}", "X/web"), ("{{.Labels.zzz}}", "<no value>"),
+            ("{{index .Labels \"zzz\"}}", ""), ("{{title \"hello-world it's\"}}", "Hello-World It'S"),
+            ("{{printf \"%5.2f|%08.3f|%x|%c|%t\" 2.5 3.14159 \"hi\" 65 true}}", " 2.50|0003.142|6869|A|true"),
+            ("{{printf \"%d %d\" 1}} {{printf \"x\" 1}}", "1 %!d(MISSING) x%!(EXTRA int=1)"),
+            ("{{printf \"%q\" .Env}}", "[\"A=1\" \"B=2\"]"), ("{{slice .Name 1}}", "web"), ("{{.Name | }}", "/web"),
         ])
     func fills(source: String, text: String) throws {
         let template = try Template(source)
@@ -48,6 +54,28 @@ struct TemplateTests {
             ("{{if .On}}x", ":1: unexpected EOF"), ("{{end}}", ":1: unexpected {{end}}"),
             ("{{.Foo}}", ":1:2: executing \"\" at <.Foo>: map has no entry for key \"Foo\""),
             ("{{.State.Foo}}", ":1:8: executing \"\" at <.State.Foo>: map has no entry for key \"Foo\""),
+            ("{{upper}}", ":1:2: executing \"\" at <upper>: wrong number of args for upper: want 1 got 0"),
+            ("{{join .Env}}", ":1:2: executing \"\" at <join>: wrong number of args for join: want 2 got 1"),
+            ("{{and}}", ":1:2: executing \"\" at <and>: wrong number of args for and: want at least 1 got 0"),
+            (
+                "{{join .Name \",\"}}",
+                ":1:7: executing \"\" at <.Name>: wrong type for value; expected []string; got string"
+            ),
+            ("{{truncate .Name \"x\"}}", ":1:17: executing \"\" at <\"x\">: expected integer; found \"x\""),
+            (
+                "{{index .Env 9}}",
+                ":1:2: executing \"\" at <index .Env 9>: error calling index: index out of range: 9"
+            ),
+            (
+                "{{eq 1 \"a\"}}",
+                ":1:2: executing \"\" at <eq 1 \"a\">: error calling eq: incompatible types for comparison"
+            ),
+            ("{{range .Name}}x{{end}}", ":1:8: executing \"\" at <.Name>: range can't iterate over /web"),
+            ("{{.Name 1}}", ":1:2: executing \"\" at <.Name>: Name is not a method but has arguments"),
+            ("{{nil}}", ":1:2: executing \"\" at <nil>: nil is not a command"),
+            ("{{$y}}", ":1: undefined variable \"$y\""),
+            ("{{break}}", ":1: {{break}} outside {{range}}"), ("{{}}", ":1: missing value for command"),
+            ("{{| .Name}}", ":1: unexpected \"|\" in command"), ("{{..Name}}", ":1: unexpected . after term \".\""),
         ])
     func mistakes(source: String, message: String) {
         #expect(throws: TemplateError(message: message)) {

@@ -146,7 +146,7 @@ struct RemovalTests {
         let byName = failure { _ = try fixture.store.removeImage("x") { _ in false } }
         #expect(
             byName?.message
-                == "conflict: unable to remove repository reference \"x:latest\" (must force) - container "
+                == "conflict: unable to remove repository reference \"x\" (must force) - container "
                 + "\(container.id.prefix(12)) is using its referenced image \(image.id.short)")
         let byID = failure { _ = try fixture.store.removeImage(image.id.hex) { _ in false } }
         #expect(

@@ -39,7 +39,9 @@ enum ImageCommands {
     }
 
     static func history(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
+        let platform = try invocation.checkedPlatform()
         let engine = try context.open()
+        if let platform { try engine.check(invocation.arguments[0], isFor: platform) }
         let lines = try daemon { () throws(DrydockError) in try engine.history(invocation.arguments[0]) }
         let human = invocation.bool("human")
         let now = context.now()
@@ -74,7 +76,13 @@ enum ImageCommands {
     static func remove(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
         let engine = try context.open()
         let (force, keep) = (invocation.bool("force"), invocation.bool("no-prune"))
+        var platforms: [Platform] = []
+        for text in invocation.list("platform").flatMap({ $0.split(separator: ",") }) {
+            platforms.append(try Invocation.platform(String(text)))
+        }
+        let wanted = platforms
         let failed = await context.forEach(invocation.arguments, force: force) { name throws(Failure) in
+            for platform in wanted { try engine.check(name, isFor: platform) }
             let removed = try await blocking { () throws(DrydockError) in
                 try engine.removeImage(name, force: force, keepParents: keep)
             }
@@ -114,6 +122,23 @@ enum ImageCommands {
         }
         context.output.line("Total reclaimed space: \(Units.size(report.reclaimed, digits: 4))")
         return 0
+    }
+}
+
+extension EngineOperations {
+    /// Refuses an image that is for another platform, in the words of Docker's daemon.
+    func check(_ name: String, isFor platform: Platform) throws(Failure) {
+        let document = try daemon { () throws(DrydockError) in try inspectImage(name) }
+        let variant = document["Variant"]?.string.flatMap { $0.isEmpty ? nil : $0 }
+        let own = Platform(
+            os: document["Os"]?.string ?? "", architecture: document["Architecture"]?.string ?? "", variant: variant)
+        guard own.matches(platform) else {
+            throw .daemon(
+                DrydockError(
+                    .notFound,
+                    "image with reference \(name) was found but its platform (\(own)) does not match the specified "
+                        + "platform (\(platform))"))
+        }
     }
 }
 

@@ -9,8 +9,10 @@ enum InspectCommands {
     ]
 
     static func image(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
-        try inspect(invocation, context) { engine, name throws(Failure) in
-            try daemon { () throws(DrydockError) in try engine.inspectImage(name) }
+        let platform = invocation.spec.flag(named: "platform") == nil ? nil : try invocation.checkedPlatform()
+        return try inspect(invocation, context) { engine, name throws(Failure) in
+            if let platform { try engine.check(name, isFor: platform) }
+            return try daemon { () throws(DrydockError) in try engine.inspectImage(name) }
         }
     }
 
@@ -31,14 +33,29 @@ enum InspectCommands {
         if kind == "image" { return try await image(invocation, context) }
         let size = invocation.bool("size")
         return try inspect(invocation, context) { engine, name throws(Failure) in
-            guard kind.isEmpty else { throw .message("Error: No such \(kind): \(name)") }
+            guard kind.isEmpty else { throw .daemon(noSuch(kind, name)) }
+            if name.isEmpty { throw .message("invalid container name or ID: value is empty") }
             do throws(DrydockError) { return try engine.inspectContainer(name, size: size) } catch {
                 guard error.code == .notFound else { throw .daemon(error) }
             }
             do throws(DrydockError) { return try engine.inspectImage(name) } catch {
-                guard error.code == .notFound || error.code == .invalidArgument else { throw .daemon(error) }
+                guard error.code == .notFound else { throw .daemon(error) }
             }
             throw .message("Error: No such object: \(name)")
+        }
+    }
+
+    /// What Docker's daemon says of a kind of which there is nothing here.
+    private static func noSuch(_ kind: String, _ name: String) -> DrydockError {
+        switch kind {
+        case "network": DrydockError(.notFound, "network \(name) not found")
+        case "volume": DrydockError(.notFound, "get \(name): no such volume")
+        case "plugin": DrydockError(.notFound, "plugin \"\(name)\" not found")
+        default:
+            DrydockError(
+                .unavailable,
+                "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this "
+                    + "node to swarm and try again.")
         }
     }
 
@@ -58,8 +75,11 @@ enum InspectCommands {
         }
         if let template {
             if documents.isEmpty { context.output.line() }
+            // `json` shows the document as it is.
+            let isPlain = format?.contains("json") == true
             for document in documents {
-                do throws(Failure) { context.output.line(try fill(template, document)) } catch {
+                let subject = isPlain ? document : DocumentDefaults.filled(document)
+                do throws(Failure) { context.output.line(try fill(template, subject)) } catch {
                     context.output.line()
                     throw error
                 }

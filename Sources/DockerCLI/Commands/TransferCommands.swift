@@ -66,7 +66,9 @@ enum TransferCommands {
             reference = reference.withDefaultTag
             if !quiet { context.output.line("Using default tag: latest") }
         }
+        let platform = try invocation.checkedPlatform()
         let engine = try context.open()
+        if let platform { try engine.check(reference.familiar, isFor: platform) }
         if !quiet { context.output.line("The push refers to repository [\(reference.name)]") }
         let display =
             quiet

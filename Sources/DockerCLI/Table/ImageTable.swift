@@ -8,9 +8,9 @@ extension CommandTable {
             flags: [
                 Flags.listFormat,
                 Flag("human", "H", "Print sizes and dates in human readable format", preset: "true"),
-                Flags.noTrunc, Flag("quiet", "q", "Only show image IDs"),
-            ], .exactly(1), needs: reads, operands: [.image], missingFlags: ["platform"],
-            action: ImageCommands.history),
+                Flags.noTrunc, Flags.platform("Show history for the given platform"),
+                Flag("quiet", "q", "Only show image IDs"),
+            ], .exactly(1), needs: reads, operands: [.image], action: ImageCommands.history),
         CommandSpec(
             "image import", aliases: ["import"], "[OPTIONS] file|URL|- [REPOSITORY[:TAG]]",
             "Import the contents from a tarball to create a filesystem image",
@@ -20,8 +20,16 @@ extension CommandTable {
             ], .atLeast(1), needs: changes, operands: [.file, .image], action: ArchiveCommands.importImage),
         CommandSpec(
             "image inspect", "[OPTIONS] IMAGE [IMAGE...]", "Display detailed information on one or more images",
-            flags: [Flags.inspectFormat], .atLeast(1), needs: reads, operands: [.image], missingFlags: ["platform"],
-            action: InspectCommands.image),
+            flags: [
+                Flags.inspectFormat,
+                Flag(
+                    "platform", nil, .string,
+                    """
+                    Inspect a specific platform of the multi-platform image.
+                    If the image or the server is not multi-platform capable, the command will error out if the platform does not match.
+                    'os[/arch[/variant]]': Explicit platform (eg. linux/amd64)
+                    """),
+            ], .atLeast(1), needs: reads, operands: [.image], action: InspectCommands.image),
         CommandSpec(
             "image load", aliases: ["load"], "[OPTIONS]", "Load an image from a tar archive or STDIN",
             flags: [
@@ -46,25 +54,35 @@ extension CommandTable {
         CommandSpec(
             "image pull", aliases: ["pull"], "[OPTIONS] NAME[:TAG|@DIGEST]", "Download an image from a registry",
             flags: [
-                Flag("all-tags", "a", "Download all tagged images in the repository"), Flags.pullPlatform,
+                Flag("all-tags", "a", "Download all tagged images in the repository"),
+                Flag("disable-content-trust", "Skip image verification", preset: "true"), Flags.pullPlatform,
                 Flag("quiet", "q", "Suppress verbose output"),
-            ], .exactly(1), needs: changes, operands: [.image], missingFlags: ["disable-content-trust"],
-            action: TransferCommands.pull),
+            ], .exactly(1), needs: changes, operands: [.image], action: TransferCommands.pull),
         CommandSpec(
             "image push", aliases: ["push"], "[OPTIONS] NAME[:TAG]", "Upload an image to a registry",
             flags: [
                 Flag("all-tags", "a", "Push all tags of an image to the repository"),
+                Flag("disable-content-trust", "Skip image signing", preset: "true"),
+                Flag(
+                    "platform", nil, .string,
+                    """
+                    Push a platform-specific manifest as a single-platform image to the registry.
+                    Image index won't be pushed, meaning that other manifests, including attestations won't be preserved.
+                    'os[/arch[/variant]]': Explicit platform (eg. linux/amd64)
+                    """),
                 Flag("quiet", "q", "Suppress verbose output"),
-            ], .exactly(1), needs: changes, operands: [.image], missingFlags: ["disable-content-trust", "platform"],
-            action: TransferCommands.push),
+            ], .exactly(1), needs: changes, operands: [.image], action: TransferCommands.push),
         CommandSpec(
             "image rm", aliases: ["image remove", "rmi"], "[OPTIONS] IMAGE [IMAGE...]",
             "Remove one or more images",
             flags: [
                 Flag("force", "f", "Force removal of the image"),
                 Flag("no-prune", "Do not delete untagged parents"),
-            ], .atLeast(1), needs: changes, operands: [.image], missingFlags: ["platform"],
-            action: ImageCommands.remove),
+                Flag(
+                    "platform", nil, .list, type: "strings",
+                    "Remove only the given platform variant. Formatted as \"os[/arch[/variant]]\" (e.g., \"linux/amd64\")"
+                ),
+            ], .atLeast(1), needs: changes, operands: [.image], action: ImageCommands.remove),
         CommandSpec(
             "image save", aliases: ["save"], "[OPTIONS] IMAGE [IMAGE...]",
             "Save one or more images to a tar archive (streamed to STDOUT by default)",

@@ -16,15 +16,16 @@ struct TemplateSubject: Sendable {
 /// A template in the syntax of Go's `text/template`, as `--format` takes it.
 struct Template: Sendable {
     private let nodes: [TemplateNode]
+    private let definitions: [String: [TemplateNode]]
 
     /// Reads a template.
     /// - Throws: Go's message: `:1: unclosed action`.
-    init(_ text: String) throws(TemplateError) { nodes = try TemplateParser.parse(text) }
+    init(_ text: String) throws(TemplateError) { (nodes, definitions) = try TemplateParser.parse(text) }
 
     /// Fills the template.
     /// - Parameter heading: whether this is the heading of a table: functions that shape values leave them alone.
     func fill(_ subject: TemplateSubject, heading: Bool = false) throws(TemplateError) -> String {
-        var run = TemplateRun(subject: subject, heading: heading)
+        var run = TemplateRun(subject: subject, heading: heading, definitions: definitions)
         _ = try run.run(nodes, dot: subject.document)
         return run.output
     }
@@ -38,11 +39,14 @@ struct TemplateRun {
     let subject: TemplateSubject
     let heading: Bool
     var output = ""
+    private let definitions: [String: [TemplateNode]]
     private var variables: [(name: String, value: JSONValue)]
+    private var depth = 0
 
-    init(subject: TemplateSubject, heading: Bool) {
+    init(subject: TemplateSubject, heading: Bool, definitions: [String: [TemplateNode]] = [:]) {
         self.subject = subject
         self.heading = heading
+        self.definitions = definitions
         variables = [("", subject.document)]
     }
 
@@ -68,9 +72,28 @@ struct TemplateRun {
                 try loop(pipeline, body: body, otherwise: otherwise, dot: dot)
             case .exitLoop: return .exitLoop
             case .nextTurn: return .nextTurn
+            case .call(let name, let pipeline, let place): try call(name, pipeline, place, dot)
             }
         }
         return .normal
+    }
+
+    private mutating func call(
+        _ name: String, _ pipeline: TemplatePipeline?, _ place: TemplatePlace, _ dot: JSONValue
+    ) throws(TemplateError) {
+        guard let nodes = definitions[name] else {
+            throw fault(place, "template \"\(name)\" not defined", at: "{{template \"\(name)\"}}")
+        }
+        guard depth < 1000 else { throw fault(place, "exceeded maximum template depth (1000)", at: name) }
+        let value = try pipeline.map { pipeline throws(TemplateError) in try evaluate(pipeline, dot) } ?? .null
+        let outside = variables
+        depth += 1
+        defer {
+            depth -= 1
+            variables = outside
+        }
+        variables = [("", value)]
+        _ = try run(nodes, dot: value)
     }
 
     private mutating func loop(
@@ -85,7 +108,12 @@ struct TemplateRun {
             items = pairs.sorted { $0.key < $1.key }.map { (.string($0.key), $0.value) }
         case .int(let count): items = (0..<max(0, count)).map { (.int($0), .int($0)) }
         case .null: items = []
-        case let other: throw fault(pipeline.place, "range can't iterate over \(TemplateRun.display(other))")
+        case let other:
+            let operand = pipeline.commands.last?.words.first
+            throw fault(
+                operand.flatMap(TemplateRun.place) ?? pipeline.place,
+                "range can't iterate over \(TemplateRun.display(other))",
+                at: pipeline.commands.map(TemplateRun.source).joined(separator: " | "))
         }
         if items.isEmpty {
             _ = try run(otherwise, dot: dot)
@@ -121,14 +149,31 @@ struct TemplateRun {
         let rest = command.words.dropFirst()
         switch first {
         case .function(let name, let place):
+            let count = rest.count + (piped == nil ? 0 : 1)
+            if let problem = TemplateFunctions.countProblem(name, count) { throw fault(place, problem, at: name) }
             if name == "and" || name == "or" { return try shortCircuit(name, rest, dot, piped) }
+            if name == "call", let target = rest.first {
+                throw fault(
+                    place,
+                    "error calling call: non-function \(TemplateRun.source(target)) of type "
+                        + TemplateRun.typeName(try value(target, dot)), at: TemplateRun.source(command))
+            }
             var arguments: [JSONValue] = []
-            for word in rest { arguments.append(try self.value(word, dot)) }
-            if let piped { arguments.append(piped) }
+            for (number, word) in rest.enumerated() {
+                let argument = try self.value(word, dot)
+                if !heading { try check(argument, word, name, number, place) }
+                arguments.append(argument)
+            }
+            if let piped {
+                if !heading, let problem = TemplateFunctions.typeProblem(name, arguments.count, piped) {
+                    throw fault(place, problem, at: name)
+                }
+                arguments.append(piped)
+            }
             do throws(TemplateError) {
                 return try TemplateFunctions.call(name, arguments, heading: heading)
             } catch {
-                throw fault(place, "error calling \(name): \(error.message)", at: name)
+                throw fault(place, "error calling \(name): \(error.message)", at: TemplateRun.source(command))
             }
         case .fields(.dot, let names, let place)
         where names.count == 1 && subject.methods[names[0]] != nil && dot == subject.document:
@@ -139,12 +184,32 @@ struct TemplateRun {
             do throws(TemplateError) { return try method(arguments) } catch {
                 throw fault(place, error.message, at: "." + names[0])
             }
+        case .literal(.null, _, let place) where rest.isEmpty: throw fault(place, "nil is not a command", at: "nil")
         default:
             guard rest.isEmpty, piped == nil else {
-                throw fault(place, "can't give argument to non-function \(TemplateRun.source(first))")
+                let source = TemplateRun.source(first)
+                if case .fields(_, let names, let place) = first {
+                    throw fault(place, "\(names.last ?? "") is not a method but has arguments", at: source)
+                }
+                throw fault(
+                    TemplateRun.place(first) ?? place, "can't give argument to non-function \(source)", at: source)
             }
             return try self.value(first, dot)
         }
+    }
+
+    /// Refuses an argument that a function cannot take, as Go does before it calls it.
+    private func check(
+        _ argument: JSONValue, _ word: TemplateOperand, _ name: String, _ number: Int, _ place: TemplatePlace
+    ) throws(TemplateError) {
+        guard let problem = TemplateFunctions.typeProblem(name, number, argument) else { return }
+        let source = TemplateRun.source(word)
+        if case .literal(_, let text, let place) = word {
+            throw fault(
+                place, "expected \(TemplateFunctions.isInt(name, number) ? "integer" : "string"); found \(text)",
+                at: source)
+        }
+        throw fault(TemplateRun.place(word) ?? place, problem, at: source)
     }
 
     private mutating func shortCircuit(
@@ -161,16 +226,16 @@ struct TemplateRun {
     private mutating func value(_ operand: TemplateOperand, _ dot: JSONValue) throws(TemplateError) -> JSONValue {
         switch operand {
         case .dot: return dot
-        case .variable(let name):
+        case .variable(let name, _):
             guard let variable = variables.last(where: { $0.name == name }) else {
                 throw TemplateError(message: ":1: undefined variable \"$\(name)\"")
             }
             return variable.value
-        case .literal(.string(let text)): return .string(text)
-        case .literal(.int(let number)): return .int(number)
-        case .literal(.double(let number)): return .double(number)
-        case .literal(.bool(let truth)): return .bool(truth)
-        case .literal(.null): return .null
+        case .literal(.string(let text), _, _): return .string(text)
+        case .literal(.int(let number), _, _): return .int(number)
+        case .literal(.double(let number), _, _): return .double(number)
+        case .literal(.bool(let truth), _, _): return .bool(truth)
+        case .literal(.null, _, _): return .null
         case .function(let name, let place):
             return try evaluate(
                 TemplateCommand(words: [.function(name, place)]), dot, piped: nil, place)
@@ -182,24 +247,32 @@ struct TemplateRun {
             var current = try value(base, dot)
             for (index, name) in names.enumerated() {
                 let path = TemplateRun.source(.fields(base, Array(names.prefix(index + 1)), place))
-                current = try field(name, of: current, path, place)
+                let parent = index > 0 ? names[index - 1] : ""
+                current = try field(name, of: current, path, place, parent: parent)
             }
             return current
         }
     }
 
+    /// Objects of a document whose keys a user chooses: what is not in them is no mistake.
+    private static let openObjects: Set<String> = [
+        "Labels", "Annotations", "Options", "Ports", "Networks", "Volumes", "ExposedPorts", "Sysctls", "Tmpfs",
+        "PortBindings", "DriverOpts", "StorageOpt",
+    ]
+
     private func field(
-        _ name: String, of value: JSONValue, _ path: String, _ place: TemplatePlace
+        _ name: String, of value: JSONValue, _ path: String, _ place: TemplatePlace, parent: String
     ) throws(TemplateError) -> JSONValue {
         if case .object = value {
             if let found = value[name] { return found }
             if let type = subject.typeName, value == subject.document {
                 throw fault(place, "can't evaluate field \(name) in type \(type)", at: path)
             }
+            if Self.openObjects.contains(parent) { return .null }
             throw fault(place, "map has no entry for key \"\(name)\"", at: path)
         }
-        if case .null = value { throw fault(place, "nil data; no entry for key \"\(name)\"", at: path) }
-        throw fault(place, "can't evaluate field \(name) in type \(TemplateRun.typeName(value))", at: path)
+        if case .null = value { throw fault(place, "nil pointer evaluating interface {}.\(name)", at: path) }
+        throw fault(place, "can't evaluate field \(name) in type interface {}", at: path)
     }
 
     private func fault(_ place: TemplatePlace, _ text: String, at path: String? = nil) -> TemplateError {

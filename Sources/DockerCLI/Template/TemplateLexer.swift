@@ -11,6 +11,28 @@ struct TemplateLexer {
         case pipe, open, close, declare, assign, comma
         /// White space between words; it matters before a field: `(x).A` and `x .A` differ.
         case space
+
+        /// The token as Go's messages name it.
+        var shown: String {
+            let keywords = [
+                "block", "break", "continue", "define", "else", "end", "if", "nil", "range", "template", "with",
+            ]
+            switch self {
+            case .dot: return "<.>"
+            case .word(let name) where keywords.contains(name): return "<\(name)>"
+            case .field(let name): return Units.quoted("." + name)
+            case .variable(let name): return Units.quoted("$" + name)
+            case .word(let text), .number(let text): return Units.quoted(text)
+            case .string(let text): return Units.quoted(Units.quoted(text))
+            case .pipe: return "\"|\""
+            case .open: return "\"(\""
+            case .close: return "\")\""
+            case .declare: return "\":=\""
+            case .assign: return "\"=\""
+            case .comma: return "\",\""
+            case .space: return "\" \""
+            }
+        }
     }
 
     /// A piece of a template.

@@ -3,14 +3,21 @@ struct TemplateParser {
     private var pieces: [TemplateLexer.Piece]
     private var index = 0
     private static let functions = TemplateFunctions.names
+    /// The variables that are known where the parser is.
+    private var known: Set<String> = [""]
+    private var loops = 0
+    private var definitions: [String: [TemplateNode]] = [:]
 
     /// Reads a whole template.
-    static func parse(_ text: String) throws(TemplateError) -> [TemplateNode] {
+    /// - Returns: its nodes, and those of the templates that it defines by name.
+    static func parse(
+        _ text: String
+    ) throws(TemplateError) -> (nodes: [TemplateNode], definitions: [String: [TemplateNode]]) {
         var lexer = TemplateLexer(text)
         var parser = TemplateParser(pieces: try lexer.pieces())
         let (nodes, ending) = try parser.list(inside: nil)
         if let ending { throw TemplateError(message: ":\(ending.place.line): unexpected {{\(ending.word)}}") }
-        return nodes
+        return (nodes, parser.definitions)
     }
 
     private init(pieces: [TemplateLexer.Piece]) { self.pieces = pieces }
@@ -26,28 +33,34 @@ struct TemplateParser {
         inside construct: String?
     ) throws(TemplateError) -> (nodes: [TemplateNode], ending: Ending?) {
         var nodes: [TemplateNode] = []
+        let outside = known
+        defer { known = outside }
         while index < pieces.count {
             let piece = pieces[index]
             index += 1
             switch piece {
             case .text(let text): nodes.append(.text(text))
             case .action(let tokens, let place):
-                var cursor = TokenCursor(tokens: tokens[...], place: place)
+                var cursor = TokenCursor(tokens: tokens[...], place: place, known: known)
                 cursor.skipSpace()
-                guard case .word(let word) = cursor.peek else {
-                    nodes.append(.output(try cursor.whole()))
+                guard case .word(let word) = cursor.peek, Self.keywords.contains(word) else {
+                    nodes.append(.output(try cursor.whole(of: "command")))
+                    known = cursor.known
                     continue
                 }
+                cursor.advance()
                 switch word {
-                case "end", "else":
-                    cursor.advance()
+                case "end":
+                    cursor.skipSpace()
+                    if let next = cursor.peek { throw cursor.failure("unexpected \(next.shown) in end") }
                     return (nodes, Ending(word: word, rest: cursor.tokens, place: place))
-                case "if", "with", "range":
-                    cursor.advance()
-                    nodes.append(try construction(word, &cursor))
-                case "break": nodes.append(.exitLoop)
-                case "continue": nodes.append(.nextTurn)
-                default: nodes.append(.output(try cursor.whole()))
+                case "else": return (nodes, Ending(word: word, rest: cursor.tokens, place: place))
+                case "break", "continue":
+                    guard loops > 0 else { throw cursor.failure("{{\(word)}} outside {{range}}") }
+                    nodes.append(word == "break" ? .exitLoop : .nextTurn)
+                case "define", "block", "template":
+                    if let node = try named(word, &cursor) { nodes.append(node) }
+                default: nodes.append(try construction(word, &cursor))
                 }
             }
         }
@@ -55,16 +68,49 @@ struct TemplateParser {
         return (nodes, nil)
     }
 
+    private static let keywords: Set<String> = [
+        "end", "else", "if", "with", "range", "break", "continue", "define", "block", "template",
+    ]
+
+    /// `define`, `block` and `template`, each with a name.
+    private mutating func named(
+        _ word: String, _ cursor: inout TokenCursor
+    ) throws(TemplateError) -> TemplateNode? {
+        cursor.skipSpace()
+        guard case .string(let name) = cursor.peek else {
+            throw cursor.failure(
+                cursor.peek.map { "unexpected \($0.shown) in \(word) clause" } ?? "missing name for \(word)")
+        }
+        cursor.advance()
+        cursor.skipSpace()
+        var pipeline: TemplatePipeline?
+        if word != "define", cursor.peek != nil { pipeline = try cursor.whole(of: word) }
+        if word != "template" {
+            known = [""]
+            let (nodes, ending) = try list(inside: word)
+            guard ending?.word == "end" else {
+                throw TemplateError(message: ":\(cursor.place.line): unexpected {{else}} in define clause")
+            }
+            definitions[name] = nodes
+        }
+        return word == "define" ? nil : .call(name, pipeline, cursor.place)
+    }
+
     private mutating func construction(
         _ word: String, _ cursor: inout TokenCursor
     ) throws(TemplateError) -> TemplateNode {
         let place = cursor.place
-        let pipeline = try cursor.whole()
+        let outside = known
+        defer { known = outside }
+        let pipeline = try cursor.whole(of: word)
+        known = cursor.known
         if pipeline.commands.isEmpty { throw TemplateError(message: ":\(place.line): missing value for \(word)") }
+        if word == "range" { loops += 1 }
         let (then, ending) = try list(inside: word)
+        if word == "range" { loops -= 1 }
         var otherwise: [TemplateNode] = []
         if let ending, ending.word == "else" {
-            var rest = TokenCursor(tokens: ending.rest, place: ending.place)
+            var rest = TokenCursor(tokens: ending.rest, place: ending.place, known: known)
             rest.skipSpace()
             if case .word(let next) = rest.peek, next == word, word != "range" {
                 rest.advance()
@@ -88,6 +134,7 @@ struct TemplateParser {
     private struct TokenCursor {
         var tokens: ArraySlice<(token: TemplateLexer.Token, place: TemplatePlace)>
         let place: TemplatePlace
+        var known: Set<String>
 
         var peek: TemplateLexer.Token? { tokens.first?.token }
 
@@ -98,26 +145,34 @@ struct TemplateParser {
         func failure(_ text: String) -> TemplateError { TemplateError(message: ":\(place.line): \(text)") }
 
         /// The pipeline that fills the rest of the action.
-        mutating func whole() throws(TemplateError) -> TemplatePipeline {
-            let pipeline = try self.pipeline()
+        mutating func whole(of word: String) throws(TemplateError) -> TemplatePipeline {
+            let pipeline = try self.pipeline(of: word)
             if peek != nil { throw failure("unexpected right paren") }
+            if pipeline.commands.isEmpty { throw failure("missing value for \(word)") }
             return pipeline
         }
 
-        mutating func pipeline() throws(TemplateError) -> TemplatePipeline {
+        mutating func pipeline(of word: String) throws(TemplateError) -> TemplatePipeline {
             var pipeline = TemplatePipeline(place: tokens.first?.place ?? place)
             skipSpace()
             try variables(&pipeline)
             while true {
+                if peek == nil || peek == .close { return pipeline }
+                if peek == .pipe { throw failure("unexpected \"|\" in \(word)") }
                 let command = try self.command()
-                guard !command.words.isEmpty else {
-                    if pipeline.commands.isEmpty, peek == nil || peek == .close { return pipeline }
-                    throw failure("missing value for command")
-                }
+                if !pipeline.commands.isEmpty, let first = command.words.first { try checkStage(first) }
                 pipeline.commands.append(command)
                 guard peek == .pipe else { return pipeline }
                 advance()
                 skipSpace()
+            }
+        }
+
+        /// A stage behind a `|` gets a value: a constant cannot take one.
+        private func checkStage(_ first: TemplateOperand) throws(TemplateError) {
+            switch first {
+            case .literal, .dot: throw failure("non executable command in pipeline stage 2")
+            default: return
             }
         }
 
@@ -135,6 +190,10 @@ struct TemplateParser {
             guard !names.isEmpty, ahead.peek == .declare || ahead.peek == .assign else { return }
             pipeline.variables = names
             pipeline.declares = ahead.peek == .declare
+            if let unknown = names.first(where: { !known.contains($0) }), !pipeline.declares {
+                throw failure("undefined variable \"$\(unknown)\"")
+            }
+            ahead.known.formUnion(names)
             ahead.advance()
             ahead.skipSpace()
             self = ahead
@@ -146,7 +205,7 @@ struct TemplateParser {
             while let token = peek, token != .pipe, token != .close {
                 words.append(try operand())
                 guard peek == .space || peek == nil || peek == .pipe || peek == .close else {
-                    throw failure("unexpected \(peek.map { "\($0)" } ?? "end") in operand")
+                    throw failure("unexpected \(peek?.shown ?? "end") in operand")
                 }
                 skipSpace()
             }
@@ -159,23 +218,32 @@ struct TemplateParser {
             switch token {
             case .dot: operand = .dot
             case .field(let name): operand = .fields(.dot, [name], start)
-            case .variable(let name): operand = .variable(name)
-            case .string(let text): return .literal(.string(text))
-            case .number(let text): return .literal(try number(text))
-            case .word("true"): return .literal(.bool(true))
-            case .word("false"): return .literal(.bool(false))
-            case .word("nil"): return .literal(.null)
+            case .variable(let name):
+                guard known.contains(name) else { throw failure("undefined variable \"$\(name)\"") }
+                operand = .variable(name, start)
+            case .string(let text): operand = .literal(.string(text), Units.quoted(text), start)
+            case .number(let text): operand = .literal(try number(text), text, start)
+            case .word("true"): operand = .literal(.bool(true), "true", start)
+            case .word("false"): operand = .literal(.bool(false), "false", start)
+            case .word("nil"): operand = .literal(.null, "nil", start)
             case .word(let name):
                 guard TemplateParser.functions.contains(name) else {
                     throw failure("function \"\(name)\" not defined")
                 }
                 return .function(name, start)
             case .open:
-                let inner = try pipeline()
+                let inner = try pipeline(of: "parenthesized pipeline")
                 guard peek == .close else { throw failure("unclosed left paren") }
                 advance()
                 operand = .group(inner)
-            default: throw failure("unexpected token in operand")
+            default: throw failure("unexpected \(token.shown) in operand")
+            }
+            if case .field = peek {
+                switch operand {
+                case .dot, .literal:
+                    throw failure("unexpected . after term \(Units.quoted(TemplateRun.source(operand)))")
+                default: break
+                }
             }
             // Go names the place of the first field behind the start of a chain.
             let chain = tokens.first?.place ?? start

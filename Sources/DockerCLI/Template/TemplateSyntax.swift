@@ -14,6 +14,8 @@ indirect enum TemplateNode: Sendable {
     case exitLoop
     /// `{{continue}}`
     case nextTurn
+    /// `{{template "name" pipeline}}`
+    case call(String, TemplatePipeline?, TemplatePlace)
 }
 
 /// Commands joined by `|`, with the variables that take the result.
@@ -41,11 +43,11 @@ indirect enum TemplateOperand: Sendable {
     /// `.A.B`, `$x.A`, `(pipeline).A`: a start and the fields from there.
     case fields(TemplateOperand, [String], TemplatePlace)
     /// `$`, `$x`
-    case variable(String)
+    case variable(String, TemplatePlace)
     /// A function's name.
     case function(String, TemplatePlace)
-    /// A literal.
-    case literal(TemplateLiteral)
+    /// A literal, with the text that stands for it.
+    case literal(TemplateLiteral, String, TemplatePlace)
     /// `(pipeline)`
     case group(TemplatePipeline)
 }

@@ -35,7 +35,7 @@ extension TemplateRun {
         switch value {
         case .null: "nil"
         case .bool: "bool"
-        case .int, .double: "float64"
+        case .int, .double: "json.Number"
         case .string: "string"
         case .array: "[]interface {}"
         case .object: "map[string]interface {}"
@@ -46,30 +46,40 @@ extension TemplateRun {
     static func source(_ operand: TemplateOperand) -> String {
         switch operand {
         case .dot: "."
-        case .variable(let name): "$" + name
+        case .variable(let name, _): "$" + name
         case .function(let name, _): name
-        case .literal(.string(let text)): "\"\(text)\""
-        case .literal(.int(let number)): String(number)
-        case .literal(.double(let number)): String(number)
-        case .literal(.bool(let truth)): String(truth)
-        case .literal(.null): "nil"
+        case .literal(_, let text, _): text
         case .group: "(…)"
         case .fields(let base, let names, _):
             (source(base) == "." ? "" : source(base)) + names.map { "." + $0 }.joined()
         }
     }
 
+    /// A command as it was written.
+    static func source(_ command: TemplateCommand) -> String { command.words.map(source).joined(separator: " ") }
+
+    /// Where an operand stands.
+    static func place(_ operand: TemplateOperand) -> TemplatePlace? {
+        switch operand {
+        case .variable(_, let place), .function(_, let place), .literal(_, _, let place), .fields(_, _, let place):
+            place
+        case .group(let pipeline): pipeline.place
+        case .dot: nil
+        }
+    }
+
     /// Text with the characters that Go's JSON encoder escapes for HTML.
     static func escapedForHTML(_ json: String) -> String {
-        var text = ""
-        for character in json {
-            switch character {
-            case "<": text += "\\u003c"
-            case ">": text += "\\u003e"
-            case "&": text += "\\u0026"
-            default: text.append(character)
+        guard json.utf8.contains(where: { $0 == 0x3c || $0 == 0x3e || $0 == 0x26 }) else { return json }
+        var text: [UInt8] = []
+        for byte in json.utf8 {
+            switch byte {
+            case 0x3c: text += "\\u003c".utf8
+            case 0x3e: text += "\\u003e".utf8
+            case 0x26: text += "\\u0026".utf8
+            default: text.append(byte)
             }
         }
-        return text
+        return String(decoding: text, as: UTF8.self)
     }
 }
