@@ -124,7 +124,12 @@ let package = Package(
         tests("Linux", ["Diagnostics", systemPackage]),
         tests("Layers", ["Linux", "OCI", "Diagnostics", systemPackage], exclude: ["Corpus"]),
         tests("ImageStore", ["Layers", "Linux", "OCI", "Diagnostics", systemPackage]),
-        tests("RegistryClient", ["OCI", "Linux", "Diagnostics", nioCore, nioPosix, nioHTTP1, nioSSL, systemPackage]),
+        tests(
+            "RegistryClient",
+            [
+                "Engine", "ImageStore", "Layers", "OCI", "Linux", "Diagnostics", nioCore, nioPosix, nioHTTP1, nioSSL,
+                systemPackage,
+            ]),
         tests(
             "Hub",
             [

@@ -150,7 +150,11 @@ public struct Span: Sendable {
     public func end(_ facts: TraceFact...) { emit(.end, facts) }
 
     /// Closes the span: the work failed.
-    public func fail(_ error: any Error) { emit(.failed, [TraceFact("error", .text(String(describing: error)))]) }
+    public func fail(_ error: any Error) {
+        var facts = [TraceFact("error", .text(String(describing: error)))]
+        if let known = error as? DrydockError { facts.append(TraceFact("code", .text(known.code.rawValue))) }
+        emit(.failed, facts)
+    }
 
     /// Does a piece of work inside a span of its own, and closes the span according to how the work ended.
     public func during<Result>(

@@ -10,6 +10,14 @@ extension Engine {
     }
 
     /// See `EngineOperations`.
+    public func loginAgain(server: String?) async throws(DrydockError) -> String? {
+        let registry = server ?? Reference.defaultRegistry
+        guard let known = try credentials.credentials(for: registry) else { return nil }
+        try await client().verify(known, registry: registry)
+        return known.username
+    }
+
+    /// See `EngineOperations`.
     public func loggedIn(server: String?) throws(DrydockError) -> String? {
         try credentials.credentials(for: server ?? Reference.defaultRegistry)?.username
     }

@@ -38,6 +38,8 @@ public protocol EngineOperations: LifeCycleOperations, ImageArchives {
 
     /// Verifies and keeps credentials. - Parameter server: nil for `docker.io`.
     func login(server: String?, username: String, password: String) async throws(DrydockError)
+    /// Proves the credentials that are kept for a registry once more. - Returns: their name; nil where there are none.
+    func loginAgain(server: String?) async throws(DrydockError) -> String?
     /// The name that is logged in at a registry, or nil.
     func loggedIn(server: String?) throws(DrydockError) -> String?
     /// Forgets credentials; false where there were none.
@@ -101,6 +103,9 @@ public protocol EngineOperations: LifeCycleOperations, ImageArchives {
 extension EngineOperations {
     /// Nothing is kept where an engine does not say otherwise.
     public func removedContainers() throws(DrydockError) -> [JSONValue] { [] }
+
+    /// Nothing is kept where an engine does not say otherwise.
+    public func loginAgain(server: String?) async throws(DrydockError) -> String? { nil }
 
     /// No registry is asked where an engine does not say otherwise.
     public func remoteManifest(

@@ -52,6 +52,19 @@ public struct TraceFile: Sendable {
         return read(directory.appending(name))
     }
 
+    /// The name of the newest trace of a directory, to be compared with later ones; nil where there is none.
+    public static func latest(in directory: FilePath) -> String? { list(directory).last }
+
+    /// The kind of error (`DrydockError.Code`) that the last docker command ended with, where it left a trace since.
+    /// - Parameter name: what `latest` said before it began.
+    public static func error(in directory: FilePath, since name: String?) -> String? {
+        guard let latest = latest(in: directory), latest != name, let trace = read(directory.appending(latest))
+        else { return nil }
+        let end = trace.events.last { $0.kind == .failed && $0.parent == 0 }
+        for case .text(let code) in (end?.facts ?? []).filter({ $0.name == "code" }).map(\.value) { return code }
+        return nil
+    }
+
     /// Reads one trace; nil where the file is not one.
     public static func read(_ path: FilePath) -> TraceFile? {
         guard let file = fopen(path.string, "r") else { return nil }

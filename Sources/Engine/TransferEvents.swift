@@ -46,6 +46,8 @@ public enum TransferEvents {
         case pushed = "Pushed"
         /// The registry had it.
         case remoteExists = "Layer already exists"
+        /// It may not be given away.
+        case skippedForeign = "Skipped foreign layer"
         /// The registry took it from another repository; the fact `from` (text) names it.
         case mounted = "Mounted from"
     }

@@ -30,6 +30,7 @@ public struct TraceExplanation: Sendable {
         } else {
             blocks.append(.tree(spans.map(node)))
         }
+        blocks += TransferExplanation(trace.events, language: language)?.blocks ?? []
         blocks.append(.paragraph([.text(summary)]))
         return Document(blocks)
     }
@@ -86,7 +87,7 @@ public struct TraceExplanation: Sendable {
     private func node(_ span: SpanRecord) -> TreeNode {
         // An operation of a plan says in words what it does; that is its title.
         let operation = span.facts.first { $0.name == "operation" }.map { Self.text($0.value) }
-        let facts = span.facts.filter { $0.name != "operation" }
+        let facts = span.facts.filter { $0.name != "operation" && $0.name != "code" }
         return TreeNode(
             title: operation ?? SpanNames.title(span.name, language),
             duration: span.duration.map(Units.duration) ?? "",
@@ -184,6 +185,10 @@ enum SpanNames {
         "layer.compress": ("compress the layer", "compresser la couche"),
         "registry.resolve": ("ask the registry what the name means", "demander au registre ce que le nom désigne"),
         "registry.request": ("request", "requête"),
+        "registry.token": ("ask for a token", "demander un jeton"),
+        "registry.blob": ("fetch the image's configuration", "chercher la configuration de l'image"),
+        "push.config": ("send the image's configuration", "envoyer la configuration de l'image"),
+        "layer.unpack": ("unpack the layer", "déplier la couche"),
         "login": ("log in", "se connecter"),
     ]
 

@@ -20,7 +20,7 @@ public final class LayerIngest: Sendable {
     private let diffID: Digest
     private let parent: Digest?
     private let span: Span
-    private let feeder = ByteFeeder()
+    private let feeder = ByteFeeder(capacity: 1 << 20)
     private let place: FilePath
     private let applier: LayerApplier
     private let writer: BlobWriter

@@ -30,10 +30,13 @@ enum Schema {
             }
             let lock = try FileLock(root.appending("migration.lock"))
             defer { lock.unlock() }
+            // A new store has nothing to lose, and its first image brings a sync of the whole file system.
+            if found == 0 { try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = OFF") } }
             // The mode stays with the file. (`Configuration.journalMode` would write and sync at every opening.)
             try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA journal_mode = WAL") }
             try migrator.migrate(queue)
             try queue.write { try $0.execute(sql: "PRAGMA user_version = \(version)") }
+            try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = NORMAL") }
             return queue
         } catch {
             throw DrydockError(database: error)

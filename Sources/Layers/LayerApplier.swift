@@ -38,8 +38,8 @@ public final class LayerApplier: Sendable {
             throw systemFailure(error, "open", text: directory.string)
         }
         digester = Mutex(input == .compressed ? Digester() : nil)
-        let arriving = ByteQueue(capacity: 4 << 20)
-        let unpacked = input == .compressed ? ByteQueue(capacity: 8 << 20) : arriving
+        let arriving = ByteQueue(capacity: 1 << 20)
+        let unpacked = input == .compressed ? ByteQueue(capacity: 2 << 20) : arriving
         self.arriving = arriving
         self.unpacked = unpacked
         var threads: [WorkerThread] = []

@@ -38,7 +38,7 @@ struct Evaluator: Sendable {
                 return try await registry(repository, tag, sameAs: sameAs)
             case .login(let user, let registry): return try login(user, registry)
             case .no(let inner): return await absence(of: inner)
-            case .command(let pattern, let exit): return lastCommand(pattern, exit)
+            case .command(let pattern, let exit, let error): return lastCommand(pattern, exit, error)
             }
         } catch {
             let reason = error.reason.map { " (\($0))" } ?? ""
@@ -217,7 +217,7 @@ struct Evaluator: Sendable {
         ])
     }
 
-    private func lastCommand(_ pattern: String?, _ exit: Matcher?) -> Answer {
+    private func lastCommand(_ pattern: String?, _ exit: Matcher?, _ error: Matcher?) -> Answer {
         let looked = Wording.text("last command", "dernière commande")
         guard let command else {
             return Answer([Finding(looked: looked, expected: Wording.exists, found: Wording.nothing, holds: false)])
@@ -236,6 +236,14 @@ struct Evaluator: Sendable {
                     looked: Wording.text("its exit status", "son code de retour"),
                     expected: Wording.expectation(exit), found: Wording.same(String(command.status)),
                     holds: (try? matches(status, exit)) ?? false))
+        }
+        if let error {
+            let kind = command.error.map(JSONValue.string)
+            findings.append(
+                Finding(
+                    looked: Wording.text("its error", "son erreur"), expected: Wording.expectation(error),
+                    found: command.error.map(Wording.same) ?? Wording.nothing,
+                    holds: (try? matches(kind, error)) ?? false))
         }
         return Answer(findings)
     }

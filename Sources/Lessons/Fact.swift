@@ -42,8 +42,8 @@ public struct Fact: Sendable, Equatable {
         case login(user: String, registry: String?)
         /// Something is not there; in a check, something that was seen before.
         case no(Subject)
-        /// The last command line and its exit status; only in a mistake.
-        case command(matches: String?, exit: Matcher?)
+        /// The last command line, its exit status and the kind of error it ended with; only in a mistake.
+        case command(matches: String?, exit: Matcher?, error: Matcher?)
     }
 
     /// A layer of an image.

@@ -93,9 +93,11 @@ struct FactReader {
     }
 
     private func command(_ value: YAMLReader.Value) -> Fact.Subject? {
-        guard let fields = yaml.fields(value, known: ["matches", "exit"]) else { return nil }
-        if fields.values.isEmpty { yaml.problem(value, "expected matches or exit") }
-        return .command(matches: pattern(fields["matches"]), exit: fields["exit"].flatMap { matcher($0) })
+        guard let fields = yaml.fields(value, known: ["matches", "exit", "error"]) else { return nil }
+        if fields.values.isEmpty { yaml.problem(value, "expected matches, exit or error") }
+        return .command(
+            matches: pattern(fields["matches"]), exit: fields["exit"].flatMap { matcher($0) },
+            error: fields["error"].flatMap { matcher($0) })
     }
 
     private func absolute(_ value: YAMLReader.Value?) -> String? {

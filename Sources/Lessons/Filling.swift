@@ -105,8 +105,10 @@ extension Fact.Subject {
         case .login(let user, let registry):
             .login(user: change(false, user), registry: registry.map { change(false, $0) })
         case .no(let inner): .no(inner.mapTexts(change))
-        case .command(let pattern, let exit):
-            .command(matches: pattern.map { change(true, $0) }, exit: exit?.mapTexts(change))
+        case .command(let pattern, let exit, let error):
+            .command(
+                matches: pattern.map { change(true, $0) }, exit: exit?.mapTexts(change),
+                error: error?.mapTexts(change))
         }
     }
 }

@@ -33,9 +33,12 @@ public struct CommandRecord: Sendable, Hashable {
     public var line: String
     /// Its exit status.
     public var status: Int32
+    /// The kind of error that a docker command in it ended with (`not-found`, `unavailable`), where there was one.
+    public var error: String?
 
     /// Makes a record.
-    public init(line: String, status: Int32) {
+    public init(line: String, status: Int32, error: String? = nil) {
+        self.error = error
         self.line = line
         self.status = status
     }

@@ -20,6 +20,8 @@ struct BlobReader {
     private var known: Int64
     private var told: Int64 = 0
     private var ended = false
+    /// Who answered last.
+    private var url: String?
 
     init(client: RegistryClient, descriptor: Descriptor, reference: Reference, span: Span, check: BlobCheck) {
         self.client = client
@@ -90,6 +92,7 @@ struct BlobReader {
             }
             throw refusal.pullError(reference)
         }
+        url = response.url
         body = response.body.makeAsyncIterator()
     }
 
@@ -138,7 +141,7 @@ struct BlobReader {
         // A bad line that gets on between breaks is not given up.
         breaks = check.count - known >= Self.progress ? 1 : breaks + 1
         known = check.count
-        let failure = ConnectionFailure.error(error, method: "GET", url: "blobs/\(descriptor.digest)")
+        let failure = ConnectionFailure.error(error, method: "GET", url: url ?? "blobs/\(descriptor.digest)")
         let passing = Transport.mayPass(failure) || failure.code == .unavailable && check.count > 0
         guard failure.code == .unavailable, passing, breaks < client.settings.retry.attempts,
             let pause = client.settings.retry.pause(after: breaks, nil)

@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Diagnostics
 import NIOCore
+import NIOHTTP1
 import NIOPosix
 import NIOSSL
 import OCI
@@ -23,7 +24,7 @@ enum ConnectionFailure {
         if let io = error as? IOError { return failure.system(io) }
         if let known = failure.security(error) { return known }
         if case ChannelError.connectTimeout(_)? = error as? ChannelError { return failure.timeout }
-        if error is ChannelError { return failure.closed }
+        if error is ChannelError || error is HTTPParserError { return failure.closed }
         return failure.unavailable(
             failure.plainStart + String(describing: error), nil, "Check the name and the network, and try again.")
     }

@@ -31,7 +31,9 @@ final class Endpoints: Sendable {
 
     private func candidates(_ registry: String) async throws(DrydockError) -> [RegistryEndpoint] {
         if registry == Reference.defaultRegistry {
-            return [RegistryEndpoint(registry: registry, base: Self.trimmed(try await settings.dockerHub()))]
+            let base = Self.trimmed(try await settings.dockerHub())
+            let isInsecure = WebAddress(base).map { settings.configuration.isInsecure($0.authority) } ?? false
+            return [RegistryEndpoint(registry: registry, base: base, verifies: !isInsecure)]
         }
         let tls = RegistryEndpoint(registry: registry, base: "https://" + registry)
         let plain = RegistryEndpoint(registry: registry, base: "http://" + registry)

@@ -172,6 +172,16 @@ final class Transport: Sendable {
         throw DrydockError(.unavailable, "Get \"\(request.url)\": stopped after too many redirects")
     }
 
+    /// A URL as a trace keeps it: what stands behind `?` may be a secret (a signed address), or the registry's own
+    /// long notes; only what names a blob stays.
+    private static func shown(_ url: String) -> String {
+        guard let mark = url.firstIndex(of: "?") else { return url }
+        let kept = url[url.index(after: mark)...].split(separator: "&").filter {
+            $0.hasPrefix("mount=") || $0.hasPrefix("from=") || $0.hasPrefix("digest=")
+        }
+        return String(url[..<mark]) + (kept.isEmpty ? "" : "?" + kept.joined(separator: "&").percentDecoded)
+    }
+
     private func once(
         _ request: RegistryRequest, url: String, authorization: String?
     ) async throws -> RegistryResponse {
@@ -182,7 +192,8 @@ final class Transport: Sendable {
         if let authorization { outgoing.headers.replaceOrAdd(name: "authorization", value: authorization) }
         outgoing.body = request.body.httpBody(span: request.span)
         let call = request.span.begin(
-            "registry.request", TraceFact("method", .text(request.method.rawValue)), TraceFact("url", .text(url)))
+            "registry.request", TraceFact("method", .text(request.method.rawValue)),
+            TraceFact("url", .text(Self.shown(url))))
         do {
             let verifies = request.endpoint.verifies || WebAddress(url)?.origin != request.endpoint.origin
             let response = try await connections.execute(

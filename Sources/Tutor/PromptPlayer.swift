@@ -105,7 +105,12 @@ private actor PromptPlay: PlayedSession {
     }
 
     func play(_ command: Transcript.Command) throws(DrydockError) -> CommandRecord {
-        CommandRecord(line: command.line, status: try run(command))
+        let traces = home.traces
+        let before = TraceFile.latest(in: traces)
+        let status = try run(command)
+        return CommandRecord(
+            line: command.line, status: status,
+            error: status == 0 ? nil : TraceFile.error(in: traces, since: before))
     }
 
     private func run(_ command: Transcript.Command) throws(DrydockError) -> Int32 {

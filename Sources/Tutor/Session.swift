@@ -137,6 +137,7 @@ final class Session {
 
     private func runForShell(_ line: String, input: [String]) -> Int32 {
         var status: Int32 = 0
+        let before = TraceFile.latest(in: configuration.home.traces)
         do throws(DrydockError) {
             switch ShellLine(line) {
             case .changeDirectory(let path):
@@ -168,7 +169,8 @@ final class Session {
         commandEnded(status)
         // What was removed is looked at too.
         runner.settle()
-        evaluate(CommandRecord(line: line, status: status))
+        let error = status == 0 ? nil : TraceFile.error(in: configuration.home.traces, since: before)
+        evaluate(CommandRecord(line: line, status: status, error: error))
         return status
     }
 

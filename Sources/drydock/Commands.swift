@@ -64,7 +64,8 @@ struct ConfigCommand: AsyncParsableCommand {
 /// `drydock system …`: what the engine needs done now and then.
 struct SystemCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "system", abstract: "Look after the state.", subcommands: [Check.self, Erase.self, Cleanup.self])
+        commandName: "system", abstract: "Look after the state.",
+        subcommands: [Check.self, Fetch.self, Erase.self, Cleanup.self])
 
     /// `drydock system check`
     struct Check: AsyncParsableCommand {

@@ -42,6 +42,55 @@ struct TraceExplanationTests {
         #expect(document.blocks[0] == .heading(level: 2, [.code("docker pull alpine:3.5")]))
     }
 
+    @Test("A pull is told as a conversation: requests, tokens, what was skipped and why, what ran side by side")
+    func conversation() throws {
+        let events = events { trace in
+            let pull = trace.begin("pull", TraceFact("reference", .text("alpine:3.5")))
+            let resolve = pull.begin("registry.resolve")
+            resolve.begin(
+                "registry.request", TraceFact("method", .text("GET")), TraceFact("url", .text("http://r/v2/alpine"))
+            ).end(TraceFact("status", .count(401)))
+            resolve.begin(
+                "registry.token", TraceFact("service", .text("http://r")),
+                TraceFact("scope", .text("repository:library/alpine:pull")), TraceFact("user", .text("ann"))
+            ).end()
+            resolve.end()
+            let known = pull.begin("pull.layer", TraceFact("id", .text("aaa")), TraceFact("size", .bytes(9)))
+            known.fact("phase", .text("Already exists"))
+            known.end()
+            let layers = ["bbb", "ccc"].map {
+                pull.begin("pull.layer", TraceFact("id", .text($0)), TraceFact("size", .bytes(2_000_000)))
+            }
+            for layer in layers {
+                layer.begin("registry.request", TraceFact("url", .text("http://r/v2/blob"))).end(
+                    TraceFact("status", .count(200)))
+            }
+            layers[1].fact("continued-at", .bytes(1_000_000))
+            for layer in layers {
+                layer.fact("phase", .text("Pull complete"))
+                layer.end()
+            }
+            pull.end()
+        }
+        let file = TraceFile(command: ["pull", "alpine:3.5"], status: 0, events: events)
+        for language in ExplainLanguage.allCases {
+            let blocks = TraceExplanation(file, language: language).document.blocks
+            let rows = blocks.compactMap { block -> [[String]]? in
+                if case .table(_, let rows) = block { rows } else { nil }
+            }.flatMap { $0 }
+            #expect(rows.count == 4)
+            #expect(rows[0][1] == "GET http://r/v2/alpine" && rows[0][2].hasPrefix("401"))
+            #expect(rows[1][1].hasSuffix("repository:library/alpine:pull"))
+            let items = blocks.compactMap { block -> Int? in
+                if case .list(let items, _) = block { items.count } else { nil }
+            }
+            #expect(items == [3])
+            let text = "\(blocks)"
+            #expect(text.contains(language == .en ? "Up to 2 layers" : "2 couches étaient en route"))
+            #expect(text.contains("1MB"))
+        }
+    }
+
     @Test("A command without a trace is explained too, in both languages", arguments: ExplainLanguage.allCases)
     func empty(_ language: ExplainLanguage) {
         let document = TraceExplanation(TraceFile(command: ["ps"], status: 0, events: []), language: language).document

@@ -294,7 +294,8 @@ struct FakeSession: PlayedSession {
     var observation: any Observation { docker }
 
     func play(_ command: Transcript.Command) async throws(DrydockError) -> CommandRecord {
-        CommandRecord(line: command.line, status: docker.run(command))
+        let status = docker.run(command)
+        return CommandRecord(line: command.line, status: status, error: status == 0 ? nil : "not-found")
     }
 
     func end() async {}

@@ -16,11 +16,13 @@ struct SessionTests {
             observation: docker)
     }
 
-    private func type(_ line: String, _ input: [String] = [], _ session: ExerciseSession, _ docker: FakeDocker)
-        async throws -> Outcome
-    {
+    private func type(
+        _ line: String, _ input: [String] = [], _ session: ExerciseSession, _ docker: FakeDocker,
+        error: String = "not-found"
+    ) async throws -> Outcome {
         let status = docker.run(.init(line, input: input))
-        return try await session.after(CommandRecord(line: line, status: status))
+        return try await session.after(
+            CommandRecord(line: line, status: status, error: status == 0 ? nil : error))
     }
 
     @Test("solves several steps with one command, and says what is next")
@@ -39,6 +41,18 @@ struct SessionTests {
             let last = try await type("docker run --rm mynodejs node --version", [], session, docker)
             #expect(last.finishedExercise && session.current == nil)
             #expect(try await session.after(nil).finishedExercise == false)
+        }
+    }
+
+    @Test("does not call an image unknown whose registry nobody reached")
+    func registryDown() async throws {
+        try await withDirectory { directory in
+            let docker = FakeDocker()
+            let session = try open("first-image", in: directory, docker)
+            let down = try await type("docker pull alpine:35", [], session, docker, error: "unavailable")
+            #expect(down.diagnosis == nil)
+            let unknown = try await type("docker pull alpine:35", [], session, docker)
+            #expect(unknown.diagnosis?.mistake == "no-such-image")
         }
     }
 

@@ -33,6 +33,7 @@ enum AccountCommands {
             password = text
         }
         let engine = try context.open()
+        if username.isEmpty, password.isEmpty, try await loginAgain(engine, server, context) { return 0 }
         if username.isEmpty || password.isEmpty {
             guard context.terminal.inputIsTerminal else {
                 throw .message("Error: Cannot perform an interactive login from a non TTY device")
@@ -55,6 +56,31 @@ enum AccountCommands {
         }
         context.output.line("Login Succeeded")
         return 0
+    }
+
+    /// Proves what is kept once more; false where nothing is, or where it does not hold any more.
+    private static func loginAgain(
+        _ engine: any EngineOperations, _ server: String?, _ context: CommandContext
+    ) async throws(Failure) -> Bool {
+        guard let known = try daemon({ () throws(DrydockError) in try engine.loggedIn(server: server) }) else {
+            return false
+        }
+        let registry = server.map { " " + $0 } ?? ""
+        do {
+            guard let name = try await engine.loginAgain(server: server) else { return false }
+            context.errors.line("Authenticating with existing credentials... [Username: \(name)]")
+            context.errors.line(
+                "\nInfo → To login with a different account, run 'docker logout\(registry)' followed by "
+                    + "'docker login\(registry)'\n\n")
+            context.output.line("Login Succeeded")
+            return true
+        } catch {
+            context.errors.line("Authenticating with existing credentials... [Username: \(known)]\n")
+            context.errors.line(
+                error.code == .unauthorized
+                    ? "Stored credentials invalid or expired" : "Login did not succeed, error: \(error.message)")
+            return false
+        }
     }
 
     private static func askName(
