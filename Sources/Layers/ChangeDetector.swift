@@ -70,19 +70,28 @@ private struct ChangeWalk {
     mutating func walk(
         _ upper: Int32, _ overlay: OverlayDirectory, _ path: ArchivePath, _ lower: LayerDirectories?
     ) throws(DrydockError) {
-        var names = try attempt("read directory", path) { () throws(Errno) in try sortedNames(upper) }
+        var entries = try attempt("read directory", path) { () throws(Errno) in try sortedEntries(upper) }
         // fuse-overlayfs marks opaque directories as archives do, by a file in them.
-        let isMarked = names.contains(WhiteoutName.opaque)
-        if isMarked { names.removeAll { $0 == WhiteoutName.opaque } }
+        let isMarked = entries.contains { $0.name == WhiteoutName.opaque }
+        if isMarked { entries.removeAll { $0.name == WhiteoutName.opaque } }
         if overlay.isOpaque || isFlat || isMarked, let lower {
             let hidden = try attempt("read directory", path) { () throws(Errno) in try lower.names() }
-            names = Set(names).union(hidden).sorted(by: ArchivePath.isBefore)
+            let own = Set(entries.map(\.name))
+            for name in hidden where !own.contains(name) {
+                entries.append(DirectoryEntry(name: name, type: UInt8(DT_UNKNOWN)))
+            }
+            entries.sort { ArchivePath.isBefore($0.name, $1.name) }
         }
-        for name in names {
+        for entry in entries {
+            let name = entry.name
             let child = ArchivePath(names: path.names + [name])
             let below = try attempt("look up", child) { () throws(Errno) in try lower?.entry(name) } ?? .absent
             var isThere = true
             if case .absent = below { isThere = false }
+            if entry.isPlain, !isFlat, !overlay.hasAttributeWhiteouts, isThere || !leavingOut.contains(child) {
+                changes.append(Change(isThere ? .changed : .added, child.filePath))
+                continue
+            }
             let found = try attempt("look up", child) { () throws(Errno) in try FileAt.statusIfPresent(upper, name) }
             guard let status = found,
                 try !attempt("look up", child, { () throws(Errno) in try overlay.isWhiteout(upper, name, status) })

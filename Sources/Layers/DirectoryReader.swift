@@ -4,7 +4,22 @@ internal import Linux
 public import SystemPackage
 
 /// The names in a directory that is open (also with `O_PATH`), sorted by bytes; each ends in zero.
-func sortedNames(_ directory: Int32) throws(Errno) -> [[CChar]] {
+func sortedNames(_ directory: Int32) throws(Errno) -> [[CChar]] { try sortedEntries(directory).map(\.name) }
+
+/// A name in a directory, with what the directory itself says of it.
+struct DirectoryEntry {
+    var name: [CChar]
+    /// `DT_REG` and so on; `DT_UNKNOWN` where the file system does not say.
+    var type: UInt8
+
+    /// Whether this can be neither a directory nor a whiteout in the form of a device: nothing more need be asked.
+    var isPlain: Bool {
+        [UInt8(DT_REG), UInt8(DT_LNK), UInt8(DT_FIFO), UInt8(DT_SOCK), UInt8(DT_BLK)].contains(type)
+    }
+}
+
+/// The same with the types of what is named.
+func sortedEntries(_ directory: Int32) throws(Errno) -> [DirectoryEntry] {
     let fd = try FileAt.open(directory, ".", O_RDONLY | O_DIRECTORY)
     guard let stream = fdopendir(fd) else {
         let error = Errno(rawValue: errno)
@@ -12,7 +27,7 @@ func sortedNames(_ directory: Int32) throws(Errno) -> [[CChar]] {
         throw error
     }
     defer { closedir(stream) }
-    var names: [[CChar]] = []
+    var names: [DirectoryEntry] = []
     errno = 0
     while let entry = readdir(stream) {
         // The name is longer than its declared field on some file systems: read it where it lies.
@@ -20,11 +35,14 @@ func sortedNames(_ directory: Int32) throws(Errno) -> [[CChar]] {
         let start = UnsafeRawPointer(entry).advanced(by: offset).assumingMemoryBound(to: CChar.self)
         let length = strlen(start)
         let isDot = start[0] == 0x2e && (length == 1 || (length == 2 && start[1] == 0x2e))
-        if !isDot { names.append(Array(UnsafeBufferPointer(start: start, count: length + 1))) }
+        if !isDot {
+            let name = Array(UnsafeBufferPointer(start: start, count: length + 1))
+            names.append(DirectoryEntry(name: name, type: entry.pointee.d_type))
+        }
         errno = 0
     }
     if errno != 0 { throw Errno(rawValue: errno) }
-    return names.sorted(by: ArchivePath.isBefore)
+    return names.sorted { ArchivePath.isBefore($0.name, $1.name) }
 }
 
 /// Removes a name and, where it is a directory, everything below; links are not followed and nothing outside is
