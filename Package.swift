@@ -41,6 +41,8 @@ let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-h
 let nioHTTPTypes: Target.Dependency = .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
+let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbirdTLS: Target.Dependency = .product(name: "HummingbirdTLS", package: "hummingbird")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdTesting: Target.Dependency = .product(name: "HummingbirdTesting", package: "hummingbird")
@@ -60,6 +62,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.0"),
         .package(url: "https://github.com/apple/swift-certificates.git", from: "1.21.0"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
@@ -93,7 +96,8 @@ let package = Package(
             "Hub",
             [
                 "OCI", "ImageStore", "Layers", "Linux", "Diagnostics", "RegistryClient", hummingbird, hummingbirdTLS,
-                httpTypes, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, nioSSL, x509, logging, lifecycle, unixSignals,
+                httpTypes, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, nioSSL, x509, asn1, hummingbirdCore,
+                asyncHTTPClient, logging, lifecycle, unixSignals,
                 jwtKit, crypto, cryptoExtras, grdb, systemPackage,
             ],
             resources: [.embedInCode("Course/Shell/apk.sh"), .embedInCode("Course/Shell/cowsay.sh")]),

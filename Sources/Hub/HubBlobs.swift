@@ -24,8 +24,11 @@ extension HubResponder {
                 return true
             }
             if !has {
-                if let passed = try await misses.blob(digest, of: repository, head: isHead) { return passed }
-                throw HubRefusal.unknownBlob(digest)
+                switch try await misses.blob(digest, of: repository, request) {
+                case .passing(let response): return response
+                case .unknown: throw HubRefusal.unknownBlob(digest)
+                case .here: break
+                }
             }
             let headers: HTTPFields = [
                 .contentType: "application/octet-stream", .contentDigest: digest.description, .eTag: "\"\(digest)\"",

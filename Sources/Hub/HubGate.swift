@@ -162,6 +162,20 @@ final class HubGate: Sendable {
         return name
     }
 
+    /// Does work that hashes a password: two at a time.
+    func hashing(
+        _ work: @escaping @Sendable (HubRegistry) throws(DrydockError) -> Void
+    ) async throws(DrydockError) {
+        let registry = registry
+        do {
+            try await hashing.runIfActive { try work(registry) }
+        } catch let error as DrydockError {
+            throw error
+        } catch {
+            throw DrydockError(.internal, "no thread for hashing: \(error)")
+        }
+    }
+
     /// Makes a token for what was asked and is allowed.
     func token(for principal: Principal, scopes: [String], now: Int64) async throws -> String {
         var access: [RepositoryAccess] = []

@@ -7,6 +7,7 @@ import NIOHTTP1
 import OCI
 import RegistryClient
 import Synchronization
+import SystemPackage
 
 /// Answers every request to the hub.
 ///
@@ -22,8 +23,12 @@ struct HubResponder: HTTPResponder {
     let pulls: PullCounter
     /// Whether manifests are taken that name what is not there.
     let sparse: Bool
+    /// Whether anybody may make an account.
+    let registration: Bool
     /// Whether the connections are encrypted.
-    var secure = false
+    var secure: Bool { certificate != nil }
+    /// The certificate that they are encrypted with.
+    var certificate: FilePath?
 
     func respond(to request: Request, context: Context) async throws -> Response {
         activity.begin()
@@ -59,14 +64,24 @@ struct HubResponder: HTTPResponder {
         if path.hasPrefix("/alpine/") {
             return try await package(request, context, String(path.dropFirst("/alpine/".count)))
         }
+        if path.hasPrefix("/hub/v1/") { return try await administer(request, context, path) }
         if path == "/" { return Response.json(["name": "drydock hub"]) }
         if path == "/v2" || path == "/v2/" { return try await root(request) }
         guard path.hasPrefix("/v2/") else { throw HubRefusal(.notFound, "UNSUPPORTED", "there is nothing at \(path)") }
         let rest = path.dropFirst(4)
         if rest == "_catalog" { return try await catalog(request) }
         let parts = rest.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        guard let target = Target(parts) else {
+        if parts.first == "repositories" {
+            return try await page(request, parts.dropFirst().filter { !$0.isEmpty }.joined(separator: "/"))
+        }
+        guard var target = Target(parts) else {
             throw HubRefusal(.notFound, "UNSUPPORTED", "there is nothing at \(path)")
+        }
+        // How containerd names the registry that it means when it asks a mirror.
+        if let query = request.uri.query, query.contains("ns="), let name = FormFields(query).first("ns"),
+            name != Reference.defaultRegistry, misses.knows(name), !target.repository.hasPrefix(name + "/")
+        {
+            target.repository = "\(name)/\(target.repository)"
         }
         guard Reference.isRepository(target.repository), target.repository.utf8.count <= 255 else {
             throw HubRefusal(.badRequest, "NAME_INVALID", "invalid repository name")

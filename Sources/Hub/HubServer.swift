@@ -2,6 +2,8 @@ public import Diagnostics
 import Glibc
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
 import ImageStore
 import Linux
 import Logging
@@ -25,6 +27,15 @@ public struct HubSettings: Sendable {
     public var extraListen: String?
     /// The registry that misses in public repositories are passed on to (`https://registry-1.docker.io`); nil for none.
     public var upstream: String? = "https://registry-1.docker.io"
+    /// Other registries that the hub stands in for, by name: `["quay.io": "https://quay.io"]`. Their repositories begin
+    /// with the name.
+    public var otherUpstreams: [String: String] = [:]
+    /// Serves TLS with this certificate, on the first address.
+    public var certificate: HubCertificate?
+    /// Never uses the network: no upstream is asked, and no course image is made of what would have to be fetched.
+    public var isOffline = false
+    /// Whether anybody may make an account over the network, as on Docker Hub.
+    public var isRegistrationOpen = true
     /// How long a connection to the upstream may take. One that failed is left alone for five minutes.
     public var upstreamPatience = Duration.milliseconds(1500)
     /// The hub ends after so long without a request and without a lease; nil means never.
@@ -126,15 +137,18 @@ public enum HubServer {
         _ ready: @escaping @Sendable (HubAddress) -> Void
     ) async throws {
         let announced = Mutex(false)
-        let main = hub.application(on: address) { port in
+        let main = try hub.application(on: address, certificate: settings.certificate) { port in
             let isFirst = announced.withLock { announced in
                 defer { announced = true }
                 return !announced
             }
             guard isFirst else { return }
-            let reached = HubAddress(host: Self.reachable(address.host), port: port)
+            let reached = HubAddress(
+                host: Self.reachable(address.host), port: port, isSecure: settings.certificate != nil)
             try? await blocking { () throws(DrydockError) in
-                try HubStateFile(host: reached.host, port: port, ready: true, process: getpid()).write(
+                try HubStateFile(
+                    host: reached.host, port: port, isSecure: reached.isSecure, ready: true, process: getpid()
+                ).write(
                     settings.data)
                 if let number = settings.readyDescriptor {
                     let descriptor = OwnedDescriptor(number)
@@ -145,7 +159,7 @@ public enum HubServer {
         }
         var services: [any Service] = [main]
         if let text = settings.extraListen, let extra = HubAddress(text) {
-            services.append(BestEffort(service: hub.application(on: extra) { _ in }))
+            services.append(BestEffort(service: try hub.application(on: extra) { _ in }))
         }
         var configuration = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: settings.endsOnSignals ? [.sigterm, .sigint] : [],
@@ -234,14 +248,16 @@ struct HubApplication: Sendable {
     ) async throws(DrydockError) {
         self.registry = registry
         pulls = PullCounter(registry: registry)
+        let uploads = try await blocking { () throws(DrydockError) in
+            try UploadStore(data: registry.data, blobs: registry.blobs)
+        }
         misses = PullThrough(
-            registry: registry, upstream: settings.upstream, patience: settings.upstreamPatience,
-            courseImages: courseImages?(registry))
+            registry: registry, uploads: uploads, settings: settings,
+            courseImages: settings.isOffline ? nil : courseImages?(registry))
         responder = HubResponder(
-            registry: registry, gate: try await HubGate(registry: registry),
-            uploads: try await blocking { () throws(DrydockError) in
-                try UploadStore(data: registry.data, blobs: registry.blobs)
-            }, misses: misses, activity: activity, pulls: pulls, sparse: settings.acceptsSparse)
+            registry: registry, gate: try await HubGate(registry: registry), uploads: uploads, misses: misses,
+            activity: activity, pulls: pulls, sparse: settings.acceptsSparse,
+            registration: settings.isRegistrationOpen)
     }
 
     static var logger: Logger {
@@ -253,13 +269,16 @@ struct HubApplication: Sendable {
     /// One listener.
     /// - Parameter running: is called with the port when it is open.
     func application(
-        on address: HubAddress, running: @escaping @Sendable (Int) async -> Void
-    ) -> Application<HubResponder> {
-        Application(
+        on address: HubAddress, certificate: HubCertificate? = nil,
+        running: @escaping @Sendable (Int) async -> Void
+    ) throws -> Application<HubResponder> {
+        let plain = HTTPServerBuilder.http1(
+            configuration: .init(additionalChannelHandlers: [ConnectionTuning()], idleTimeout: Self.idleConnection))
+        var responder = responder
+        responder.certificate = certificate?.chain
+        return Application(
             responder: responder,
-            server: .http1(
-                configuration: .init(
-                    additionalChannelHandlers: [ConnectionTuning()], idleTimeout: Self.idleConnection)),
+            server: try certificate.map { try .tls(plain, tlsConfiguration: $0.configuration()) } ?? plain,
             configuration: ApplicationConfiguration(
                 address: .hostname(address.host, port: address.port), serverName: "drydock-hub"),
             onServerRunning: { channel in await running(channel.localAddress?.port ?? address.port) },

@@ -12,11 +12,14 @@ public struct HubAddress: Sendable, Hashable {
     public var host: String
     /// The port.
     public var port: Int
+    /// Whether it speaks TLS.
+    public var isSecure = false
 
     /// Makes an address.
-    public init(host: String, port: Int) {
+    public init(host: String, port: Int, isSecure: Bool = false) {
         self.host = host
         self.port = port
+        self.isSecure = isSecure
     }
 
     /// Reads `127.0.0.1:5000`, `:5000`, `[::1]:5000`; nil where it is none.
@@ -30,7 +33,7 @@ public struct HubAddress: Sendable, Hashable {
     }
 
     /// `http://127.0.0.1:4123`
-    public var url: String { "http://\(host.contains(":") ? "[\(host)]" : host):\(port)" }
+    public var url: String { "\(isSecure ? "https" : "http")://\(host.contains(":") ? "[\(host)]" : host):\(port)" }
 }
 
 /// The files by which processes find a hub.
@@ -60,6 +63,7 @@ enum HubPaths {
 struct HubStateFile: Sendable {
     var host: String?
     var port: Int?
+    var isSecure = false
     /// Whether it answers at that address; meaningless once its lock is free.
     var ready = false
     /// The process that serves.
@@ -69,21 +73,24 @@ struct HubStateFile: Sendable {
         guard let bytes = try? Files.readIfPresent(HubPaths.address(data)), let json = try? JSONValue(parsing: bytes)
         else { return HubStateFile() }
         return HubStateFile(
-            host: json["host"]?.string, port: json["port"]?.int.map(Int.init), ready: json["ready"]?.bool ?? false,
+            host: json["host"]?.string, port: json["port"]?.int.map(Int.init),
+            isSecure: json["tls"]?.bool ?? false, ready: json["ready"]?.bool ?? false,
             process: json["pid"]?.int.map(Int32.init(truncatingIfNeeded:)))
     }
 
     func write(_ data: FilePath) throws(DrydockError) {
         let json: JSONValue = [
             "host": host.map(JSONValue.string) ?? .null, "port": port.map { .int(Int64($0)) } ?? .null,
-            "ready": .bool(ready), "pid": process.map { .int(Int64($0)) } ?? .null,
+            "tls": .bool(isSecure), "ready": .bool(ready), "pid": process.map { .int(Int64($0)) } ?? .null,
         ]
         try AtomicFile.write((json.compact + "\n").utf8, to: HubPaths.address(data), durable: false)
     }
 
     var address: HubAddress? {
         guard ready, let host, let port else { return nil }
-        return HubAddress(host: host, port: port)
+        var address = HubAddress(host: host, port: port)
+        address.isSecure = isSecure
+        return address
     }
 }
 

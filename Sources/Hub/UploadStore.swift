@@ -158,6 +158,11 @@ final class UploadSession: Sendable {
         try OwnedDescriptor.open(file, .writeOnly, options: [.append, .noFollow])
     }
 
+    /// Opens the file for reading what is there so far.
+    func openForReading() throws(DrydockError) -> OwnedDescriptor {
+        try OwnedDescriptor.open(file, .readOnly, options: [.noFollow])
+    }
+
     /// Adds bytes. What could not be written whole is taken back, so that the file and its digest stay one.
     func write(_ blocks: [UnsafeRawBufferPointer], to opened: OwnedDescriptor) throws(DrydockError) {
         for block in blocks {

@@ -27,7 +27,7 @@ import Testing
         var settings = HubSettings(data: directory.path)
         settings.upstream = nil
         let hub = try await HubApplication(registry: registry, settings: settings, courseImages: courseImages)
-        let application = hub.application(on: HubAddress(host: "127.0.0.1", port: 0)) { _ in }
+        let application = try hub.application(on: HubAddress(host: "127.0.0.1", port: 0)) { _ in }
         try await application.test(.router) { client in try await body(client, registry) }
     }
 

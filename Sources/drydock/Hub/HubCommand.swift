@@ -13,6 +13,7 @@ struct HubCommand: AsyncParsableCommand {
         commandName: "hub", abstract: "The practice hub: an OCI registry on this machine.",
         subcommands: [
             Serve.self, Prepare.self, User.self, Repositories.self, Describe.self, Log.self, Check.self, Clean.self,
+            Mirror.self, Export.self, Import.self, Join.self, Leave.self,
         ])
 
     /// Where the hub's data is.

@@ -49,7 +49,7 @@ struct ClauseHub: Sendable {
         settings.upstream = nil
         settings.acceptsSparse = sparse
         let hub = try await HubApplication(registry: registry, settings: settings, courseImages: nil)
-        let application = hub.application(on: HubAddress(host: "127.0.0.1", port: 0)) { _ in }
+        let application = try hub.application(on: HubAddress(host: "127.0.0.1", port: 0)) { _ in }
         try await application.test(way == .inProcess ? .router : .live) { client in
             try await body(ClauseHub(registry: registry, way: way, client: client))
         }
