@@ -19,7 +19,7 @@ struct TraceTests {
         let events = recorder.events.withLock { $0 }
         #expect(events.map(\.kind) == [.begin, .begin, .failed, .end])
         #expect(events[1].parent == events[0].span)
-        #expect(events[2].facts == [TraceFact("error", .text("wrong digest"))])
+        #expect(events[2].facts == [TraceFact("error", .text("wrong digest")), TraceFact("code", .text("corrupt"))])
         #expect(zip(events, events.dropFirst()).allSatisfy { $0.time <= $1.time })
     }
 

@@ -43,7 +43,7 @@ private final class Bench {
         let tar = home.appending("\(tree.lastComponent?.string ?? "t").tar")
         // The same owner and time everywhere: the same file is the same layer.
         let made = try ChildProcess.run(
-            "tar", ["--owner=0", "--group=0", "--mtime=@1000000000", "-C", tree.string, "-cf", tar.string, "."])
+            "tar", ["tar", "--owner=0", "--group=0", "--mtime=@1000000000", "-C", tree.string, "-cf", tar.string, "."])
         try #require(made.status == 0)
         var request = ImportRequest(
             source: .place(.file(tar.string)), spelling: "-", reference: try name.map { try Reference(parsing: $0) })
@@ -61,7 +61,7 @@ struct ImageEngineTests {
         let second = try await one.image("b:2", labels: ["k": "v"])
         let file = ArchivePlace.file(one.home.appending("x.tar").string)
         try one.engine.save(["me/a", "b:2", first.hex], platform: nil, to: file, .none)
-        let listed = try ChildProcess.run("tar", ["-tf", one.home.appending("x.tar").string])
+        let listed = try ChildProcess.run("tar", ["tar", "-tf", one.home.appending("x.tar").string])
         #expect(listed.status == 0, "\(String(decoding: listed.error, as: UTF8.self))")
         let names = listed.text.split(separator: "\n")
         #expect(names.prefix(2) == ["blobs/", "blobs/sha256/"])
