@@ -1,6 +1,8 @@
 import Diagnostics
 import Foundation
 import Glibc
+import Linux
+import SystemPackage
 import Testing
 
 /// Whose rights a test uses.
@@ -72,39 +74,34 @@ enum Bench {
         return ["setpriv", "--reuid", testUser, "--regid", testUser, "--init-groups", "--reset-env"]
     }
 
-    /// Runs a program to its end; a program that runs longer than `seconds` is killed and fails.
+    /// Runs a program to its end; a program that runs longer than `seconds` is killed, with what it started, and fails.
+    ///
+    /// Not by `Process`: that waits for everybody who inherited a socket of its own, so also for programs that are to
+    /// outlive the one that started them.
     static func run(
         _ command: [String], environment: [String: String] = [:], input: String? = nil, seconds: Double = 300
     ) -> Outcome {
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = command
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
-        process.currentDirectoryURL = URL(filePath: "/")
-        let files = FileManager.default.temporaryDirectory.appending(path: "drydock-\(UUID().uuidString)").path
-        defer { for end in ["in", "out", "err"] { unlink("\(files).\(end)") } }
-        for end in ["in", "out", "err"] {
-            _ = FileManager.default.createFile(
-                atPath: "\(files).\(end)", contents: end == "in" ? Data((input ?? "").utf8) : nil)
-        }
-        process.standardInput = FileHandle(forReadingAtPath: "\(files).in")
-        process.standardOutput = FileHandle(forWritingAtPath: "\(files).out")
-        process.standardError = FileHandle(forWritingAtPath: "\(files).err")
-        do { try process.run() } catch { return Outcome(status: -1, output: "", errors: "\(error)") }
-        let deadline = Date(timeIntervalSinceNow: seconds)
-        while process.isRunning {
-            if Date() > deadline {
-                kill(process.processIdentifier, SIGKILL)
-                break
+        let variables = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
+        do {
+            let files = [
+                try MemoryFile.make("input", Array((input ?? "").utf8)), try MemoryFile.make("output", []),
+                try MemoryFile.make("errors", []),
+            ]
+            let child = try ChildProcess.spawn(
+                "setsid", ["setsid", "env"] + command, environment: variables.map { "\($0.key)=\($0.value)" },
+                descriptors: [0: files[0].number, 1: files[1].number, 2: files[2].number], directory: "/")
+            let deadline = Date(timeIntervalSinceNow: seconds)
+            var word: Int32 = 0
+            while waitpid(child.pid, &word, WNOHANG) == 0 {
+                if Date() > deadline { kill(-child.pid, SIGKILL) }
+                usleep(2000)
             }
-            usleep(2000)
+            let texts = try files.map { String(decoding: try MemoryFile.content($0), as: UTF8.self) }
+            let status = word & 0x7f == 0 ? (word >> 8) & 0xff : 128 + (word & 0x7f)
+            return Outcome(status: status, output: texts[1], errors: texts[2])
+        } catch {
+            return Outcome(status: -1, output: "", errors: "\(error)")
         }
-        process.waitUntilExit()
-        func text(_ end: String) -> String {
-            String(decoding: FileManager.default.contents(atPath: "\(files).\(end)") ?? Data(), as: UTF8.self)
-        }
-        let status = process.terminationStatus + (process.terminationReason == .uncaughtSignal ? 128 : 0)
-        return Outcome(status: status, output: text("out"), errors: text("err"))
     }
 
     /// A prepared hub of each actor, made once and copied into each home.
