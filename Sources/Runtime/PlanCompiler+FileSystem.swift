@@ -57,7 +57,10 @@ extension PlanCompiler {
             ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),
             ("stderr", "/proc/self/fd/2"), ("ptmx", "pts/ptmx"), ("core", "/proc/kcore"),
         ]
-        for (name, target) in links { operations.append(.symlink(path: "/dev/\(name)", to: target)) }
+        // Not every kernel has /proc/kcore; like runc, no link to nowhere.
+        for (name, target) in links where name != "core" || Files.exists("/proc/kcore") {
+            operations.append(.symlink(path: "/dev/\(name)", to: target))
+        }
         // Group 5 is tty in every distribution; with one id only it does not exist.
         let group = privilege == .single ? "" : ",gid=5"
         operations.append(

@@ -143,6 +143,7 @@ struct PlanCompiler {
                         type: "cgroup", source: "cgroup", target: "/sys/fs/cgroup/\(controller)", flags: flags,
                         data: controller, optional: true))
             }
+            if !spec.privileged { operations.append(.readOnly("/sys/fs/cgroup")) }
         case .separate, .absent: break
         }
         return operations

@@ -65,7 +65,7 @@ struct RuntimeMain {
             return 0
         }
         guard let command = rest.popFirst() else { throw usage() }
-        try parse(rest, stopsAtWords: command == "exec")
+        try parse(rest, of: command)
         return try perform(command)
     }
 
@@ -83,8 +83,9 @@ struct RuntimeMain {
         return (parts.first.map(String.init) ?? "", parts.count > 1 ? String(parts[1]) : nil)
     }
 
-    private mutating func parse(_ rest: ArraySlice<String>, stopsAtWords: Bool) throws(DrydockError) {
+    private mutating func parse(_ rest: ArraySlice<String>, of command: String) throws(DrydockError) {
         var rest = rest
+        let stopsAtWords = command == "exec"
         while let word = rest.popFirst() {
             if word == "--" {
                 words += rest
@@ -100,7 +101,8 @@ struct RuntimeMain {
                 continue
             }
             let (name, value) = Self.split(word)
-            if Self.switches.contains(name) {
+            // -f is --force of delete, and --format of ps and list.
+            if Self.switches.contains(name), name != "f" || command == "delete" {
                 flags[name] = [value ?? "true"]
             } else if let value = value ?? rest.popFirst() {
                 flags[name, default: []].append(value)

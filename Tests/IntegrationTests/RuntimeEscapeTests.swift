@@ -56,7 +56,9 @@ struct RuntimeEscapeTests {
         try #require(
             it.docker("run", "-d", "--name", "cwd", "--network", "none", "alpine:3.5", "sleep", "600").status == 0)
         for number in 3...12 {
-            #expect(it.docker("exec", "-w", "/proc/self/fd/\(number)", "cwd", "pwd").status != 0, "\(number)")
+            // A descriptor of the container's own root is no way out.
+            let out = it.docker("exec", "-w", "/proc/self/fd/\(number)", "cwd", "pwd")
+            #expect(out.status != 0 || out.output == "/\n", "descriptor \(number): \(out.all)")
         }
     }
 
@@ -133,7 +135,8 @@ struct RuntimeEscapeTests {
         let it = try prepared(actor)
         for attempt in [
             "mount -t tmpfs x /mnt", "mount --bind / /mnt", "unshare -m true", "unshare -U true", "hostname other",
-            "date -s 2001-01-01", "insmod /dev/null", "swapoff -a && false; swapon /etc/passwd",
+            "! date -s 2001-01-01 2>&1 | grep -q permitted",
+            "insmod /dev/null", "swapoff -a && false; swapon /etc/passwd",
             "chroot / umount /proc",
             "mknod /kmem c 1 2 && cat /kmem", "mknod /vda b 254 0 && head -c1 /vda",
             "mknod /sda b 8 0 && head -c1 /sda",
@@ -145,17 +148,13 @@ struct RuntimeEscapeTests {
     @Test("The keys of who starts a container are not its keys", .enabled(if: getuid() == 0, "the keyring is root's"))
     func keys() throws {
         let it = try prepared(.root)
-        // With the hidden paths shown, /proc/keys lists what the process possesses, by its session keyring's name.
-        func sessions(_ words: [String]) -> Set<Substring> {
-            Set(
-                it.docker(words + ["sh", "-c", "cat /proc/keys"]).output.split(separator: "\n").filter {
-                    $0.contains("_ses.")
-                })
+        // With the hidden paths shown, /proc/keys lists session keyrings by name; a container's is named by its ID.
+        for _ in 0..<2 {
+            let out = it.docker(
+                "run", "--rm", "--network", "none", "--security-opt", "systempaths=unconfined", "alpine:3.5", "sh",
+                "-c", "grep -c \" _ses.$(hostname)\" /proc/keys")
+            #expect(out.output == "1\n", "\(out.all)")
         }
-        let shown = ["run", "--rm", "--network", "none", "--security-opt", "systempaths=unconfined", "alpine:3.5"]
-        let first = sessions(shown)
-        #expect(!first.isEmpty)
-        #expect(first.isDisjoint(with: sessions(shown)), "two containers share a session keyring")
     }
 
     @Test("A process of one container cannot trace one of another or of the host", arguments: Actor.available)

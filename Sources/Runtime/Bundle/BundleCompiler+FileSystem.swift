@@ -116,7 +116,10 @@ extension BundleCompiler {
             ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),
             ("stderr", "/proc/self/fd/2"), ("core", "/proc/kcore"),
         ]
-        for (name, target) in links { operations.append(.symlink(path: "/dev/\(name)", to: target)) }
+        // Not every kernel has /proc/kcore; like runc, no link to nowhere.
+        for (name, target) in links where name != "core" || Files.exists("/proc/kcore") {
+            operations.append(.symlink(path: "/dev/\(name)", to: target))
+        }
         if mounts.contains(where: { $0["destination"]?.string == "/dev/pts" }) {
             operations.append(.symlink(path: "/dev/ptmx", to: "pts/ptmx"))
         }
