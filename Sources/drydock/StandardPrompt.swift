@@ -17,7 +17,10 @@ struct StandardPrompt: PromptSource {
 
     static func secretLine(_ prompt: String) -> String? {
         let console = Console(descriptor: STDOUT_FILENO, environment: Places().environment)
-        return text(of: PlainInput(descriptor: STDIN_FILENO).readSecret(prompt: prompt, on: console))
+        let input = PlainInput(descriptor: STDIN_FILENO).readSecret(prompt: prompt, on: console)
+        // The key is read here, so no signal ends the process as it does everywhere else.
+        if input == .cancelled { exit(128 + SIGINT) }
+        return text(of: input)
     }
 
     private static func text(of input: InputLine) -> String? {

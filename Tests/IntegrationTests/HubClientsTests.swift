@@ -29,7 +29,9 @@ struct HubClientsTests {
         try clients.must(login)
         try clients.must(clients.podman + ["tag", "\(address)/ann/web:1", "\(address)/ann/web:2"])
         try clients.must(clients.podman + ["push"] + clients.tls + ["\(address)/ann/web:2"])
-        let found = try clients.must(clients.podman + ["search"] + clients.tls + ["--list-tags", "\(address)/ann/web"])
+        // `podman search` takes no certificates.
+        let found = try clients.must(
+            clients.podman + ["search", "--tls-verify=false", "--list-tags", "\(address)/ann/web"])
         #expect(found.output.contains("2"), "\(found.all)")
 
         let skopeoTLS = isSecure ? ["--src-cert-dir", clients.certificates] : ["--src-tls-verify=false"]
@@ -83,6 +85,8 @@ private struct HubClients {
             ["hub", "serve", "--listen", "127.0.0.1:0", "--data", data, "--upstream", "none"]
             + (isSecure ? ["--tls"] : [])
         _ = FileManager.default.createFile(atPath: directory + "/log", contents: nil)
+        // buildah wants the file to be there before anybody has logged in.
+        _ = FileManager.default.createFile(atPath: directory + "/auth.json", contents: Data("{}".utf8))
         process.standardOutput = FileHandle(forWritingAtPath: directory + "/log")
         try process.run()
         var found = ""

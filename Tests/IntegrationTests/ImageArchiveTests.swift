@@ -13,10 +13,10 @@ struct ImageArchiveTests {
         try #require(Bench.run(Bench.prefix(actor) + ["mkdir", folder]).status == 0)
         #expect(it.docker("pull", "-q", "busybox").status == 0)
         let ran = it.docker(
-            "run", "--network", "none", "--name", "c", "busybox", "sh", "-c",
+            "run", "--network", "none", "--name", "cc", "busybox", "sh", "-c",
             "echo hello > /hello; rm -rf /etc/passwd; mkdir -m 700 /own; ln -s /hello /own/link; ln /hello /own/hard")
         #expect(ran.status == 0, "\(ran.all)")
-        #expect(it.docker("commit", "c", "me/web:1").status == 0)
+        #expect(it.docker("commit", "cc", "me/web:1").status == 0)
         return (it, folder)
     }
 
@@ -29,7 +29,9 @@ struct ImageArchiveTests {
     func skopeo(actor: Actor) throws {
         try #require(ChildProcess.find("skopeo") != nil, "skopeo is not installed")
         let (it, folder) = try prepared(actor)
-        let id = it.docker("images", "-q", "--no-trunc", "me/web:1").output
+        // The configuration is written anew where skopeo changes the format; the layers are the same bytes.
+        func layers(_ name: String) -> String { it.docker("inspect", "-f", "{{.RootFS.Layers}}", name).output }
+        let before = layers("me/web:1")
         let saved = it.docker("save", "-o", folder + "/ours.tar", "me/web:1")
         #expect(saved.status == 0, "\(saved.all)")
         let copied = shell(
@@ -42,7 +44,7 @@ struct ImageArchiveTests {
         #expect(copied.status == 0, "\(copied.all)")
         #expect(it.docker("rmi", "-f", "me/web:1").status == 0)
         #expect(it.docker("load", "-i", folder + "/oci.tar").output == "Loaded image: me/web:1\n")
-        #expect(it.docker("images", "-q", "--no-trunc", "me/web:1").output == id)
+        #expect(layers("me/web:1") == before && before.contains("sha256:"))
         for ending in ["", ".gz", ".xz", ".zst"] {
             #expect(it.docker("rmi", "-f", "you/web:2", "me/web:1").all.contains("Untagged") || ending != "")
             let loaded = it.docker("load", "-q", "-i", folder + "/docker.tar" + ending)
@@ -70,9 +72,9 @@ struct ImageArchiveTests {
         #expect(worked.output.hasPrefix("hello\n"), "\(worked.all)")
         let loaded = it.docker("load", "-i", folder + "/theirs.tar")
         #expect(loaded.status == 0, "\(loaded.all)")
-        let ids = loaded.output.split(separator: "\n").filter { $0.hasPrefix("Loaded image ID: ") }
-        let id = try #require(ids.last?.dropFirst("Loaded image ID: ".count))
-        let seen = it.docker("run", "--rm", "--network", "none", String(id), "cat", "/more", "/hello")
+        // umoci keeps the name that the image had, so the last one that comes has it.
+        #expect(loaded.output.hasSuffix("Loaded image: me/web:1\n"), "\(loaded.all)")
+        let seen = it.docker("run", "--rm", "--network", "none", "me/web:1", "cat", "/more", "/hello")
         #expect(seen.output == "more\nhello\n", "\(loaded.all) \(seen.all)")
     }
 
@@ -89,7 +91,7 @@ struct ImageArchiveTests {
         let lists = [it, other].map { $0.docker("images", "-q", "--no-trunc").output.split(separator: "\n").sorted() }
         #expect(lists[0] == lists[1])
 
-        let exported = it.docker("export", "-o", folder + "/files.tar", "c")
+        let exported = it.docker("export", "-o", folder + "/files.tar", "cc")
         #expect(exported.status == 0, "\(exported.all)")
         let names = shell(it, "tar -tf \(folder)/files.tar").output.split(separator: "\n").map(String.init)
         #expect(names.contains("own/link"))
