@@ -85,8 +85,6 @@ private struct HubClients {
             ["hub", "serve", "--listen", "127.0.0.1:0", "--data", data, "--upstream", "none"]
             + (isSecure ? ["--tls"] : [])
         _ = FileManager.default.createFile(atPath: directory + "/log", contents: nil)
-        // buildah wants the file to be there before anybody has logged in.
-        _ = FileManager.default.createFile(atPath: directory + "/auth.json", contents: Data("{}".utf8))
         process.standardOutput = FileHandle(forWritingAtPath: directory + "/log")
         try process.run()
         var found = ""
