@@ -109,7 +109,11 @@ struct DeviceFilter {
         emit(0x74, to: 3, value: 16)
         emit(0x61, to: 4, from: 1, offset: 4)
         emit(0x61, to: 5, from: 1, offset: 8)
-        for rule in rules.reversed() { add(rule) }
+        for rule in rules.reversed() {
+            add(rule)
+            // The kernel refuses a program with instructions that nothing reaches.
+            if rule.isEverything { return }
+        }
         finish(allow: true)
     }
 

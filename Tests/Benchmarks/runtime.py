@@ -110,6 +110,8 @@ class Dockerd:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        # It mounts its own folder on itself.
+        subprocess.run(["umount", "-R", self.place + "/data"], capture_output=True)
 
 
 def resident(pid):

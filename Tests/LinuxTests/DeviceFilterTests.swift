@@ -1,3 +1,5 @@
+import Glibc
+import SystemPackage
 import Testing
 
 @testable import Linux
@@ -45,6 +47,24 @@ struct DeviceFilterTests {
         let reversed = DeviceFilter([null, deny]).instructions
         #expect(run(reversed, kind: 2, access: 2, major: 1, minor: 3) == 0)
         #expect(run(DeviceFilter([]).instructions, kind: 1, access: 7, major: 8, minor: 0) == 1)
+        // The kernel refuses what cannot be reached, so what a rule for everything hides is left out.
+        #expect(reversed.count == DeviceFilter([deny]).instructions.count)
+        #expect(Array(reversed.suffix(2)) == [0xb4, 0x95])
+    }
+
+    @Test("The kernel takes the filter that every container gets", .enabled(if: getuid() == 0, "loading it is root's"))
+    func kernel() throws {
+        let deny = try #require(DeviceRule("a *:* rwm", allow: false))
+        let rules =
+            try [deny] + ["c *:* m", "b *:* m", "c 1:3 rwm", "c 136:* rwm"].map { try #require(DeviceRule($0)) }
+        let place = FilePath("/sys/fs/cgroup").appending(
+            Files.exists("/sys/fs/cgroup/unified/cgroup.procs") ? "unified" : ".")
+        guard Files.exists(place.appending("cgroup.procs")) else { return }
+        let directory = place.appending("drydock-filter-\(getpid())")
+        try Files.makeDirectories(directory)
+        defer { rmdir(directory.string) }
+        let cgroup = try OwnedDescriptor.open(directory, .readOnly)
+        try DeviceFilter(rules).attach(to: cgroup.number)
     }
 
     @Test("A rule is read as it is written", arguments: ["c 1:3 rwm", "b 8:* r", "a *:* rwm", "c *:5 wm"])

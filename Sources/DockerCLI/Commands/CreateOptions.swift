@@ -51,8 +51,8 @@ struct CreateOptions {
             request.mounts.append(try MountSpecification.volume(specification, context))
         }
         for specification in invocation.list("tmpfs") {
-            let parts = specification.split(separator: ":", maxSplits: 1).map(String.init)
-            request.tmpfs[parts.first ?? ""] = parts.count > 1 ? parts[1] : ""
+            let (target, options) = try MountSpecification.tmpfs(specification)
+            request.tmpfs[target] = options
         }
         for specification in invocation.list("mount") {
             switch try MountSpecification.mount(specification, context) {
@@ -183,6 +183,19 @@ enum MountSpecification {
     /// Docker's client passes these on, and its daemon refuses them.
     private static func refused(_ message: String) -> Failure {
         .daemon(DrydockError(.invalidArgument, message))
+    }
+
+    /// `--tmpfs TARGET[:OPTIONS]`
+    static func tmpfs(_ text: String) throws(Failure) -> (target: String, options: String) {
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let target = parts.first ?? ""
+        guard target.hasPrefix("/") else {
+            throw refused("invalid mount path: '\(target)' mount path must be absolute")
+        }
+        guard target.contains(where: { $0 != "/" }) else {
+            throw refused("invalid specification: destination can't be '/'")
+        }
+        return (target, parts.count > 1 ? parts[1] : "")
     }
 
     /// `-v [SOURCE:]TARGET[:OPTIONS]`
