@@ -62,12 +62,12 @@ static int op_chdir(run *r, cl_op *op) {
     const char *path = cl_text(r, op->s[0]);
     char now[PATH_MAX];
     r->detail = path;
-    if (op->n[0]) {
-        int fd = cl_place(r, path, 0, 0755);
-        if (fd < 0) return fd;
-        close(fd);
-    }
-    if (chdir(path) < 0) return -errno;
+    // Neither follows a link of /proc/self/fd: a descriptor that is open just now is no directory of the container.
+    int fd = op->n[0] ? cl_place(r, path, 0, 0755) : cl_open_in_root(r->root, path, O_PATH | O_DIRECTORY, 0);
+    if (fd < 0) return fd;
+    int failure = fchdir(fd) < 0 ? -errno : 0;
+    close(fd);
+    if (failure) return failure;
     // A path through a leaked descriptor of the host would end outside the root: the kernel says "(unreachable)".
     long length = syscall(SYS_getcwd, now, sizeof now);
     return length < 0 ? -errno : now[0] != '/' ? -ENOENT : 0;

@@ -47,6 +47,9 @@ struct ContainerDocument: Sendable {
         } else if !request.command.isEmpty {
             config.cmd = request.command
         }
+        if let check = request.healthcheck {
+            config.healthcheck = config.healthcheck.map(check.completed) ?? check
+        }
         for port in request.ports {
             let key = "\(port.containerPort)/\(port.transport)"
             if !config.exposedPorts.contains(key) { config.exposedPorts.append(key) }
@@ -155,6 +158,7 @@ struct ContainerDocument: Sendable {
             ("StdinOnce", .bool(request.openStdin && request.attach.contains("stdin"))),
         ]
         for key in ["Env", "Cmd"] { pairs.append((key, rest[key] ?? nil)) }
+        if let check = config.healthcheck { pairs.append(("Healthcheck", check.json)) }
         pairs.append(("Image", .string(request.image)))
         for key in ["Volumes", "WorkingDir", "Entrypoint", "OnBuild"] { pairs.append((key, rest[key] ?? nil)) }
         pairs.append(("Labels", rest["Labels"] ?? .object([])))
@@ -170,9 +174,9 @@ struct ContainerDocument: Sendable {
         }
         return [
             "Binds": binds.isEmpty ? nil : .strings(binds), "ContainerIDFile": "",
-            "LogConfig": ["Type": "json-file", "Config": [:]], "NetworkMode": .string(request.network),
+            "LogConfig": logConfig(request.logging), "NetworkMode": .string(request.network),
             "PortBindings": portBindings(request.ports),
-            "RestartPolicy": ["Name": "no", "MaximumRetryCount": 0], "AutoRemove": .bool(request.autoRemove),
+            "RestartPolicy": restartPolicy(request.restart), "AutoRemove": .bool(request.autoRemove),
             "VolumeDriver": "", "VolumesFrom": nil, "ConsoleSize": [0, 0],
             "CapAdd": request.capAdd.isEmpty ? nil : .strings(request.capAdd),
             "CapDrop": request.capDrop.isEmpty ? nil : .strings(request.capDrop),

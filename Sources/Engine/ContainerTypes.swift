@@ -113,6 +113,12 @@ public struct CreateRequest: Sendable {
     public var pull = PullPolicy.missing
     /// `--platform`
     public var platform: Platform?
+    /// `--restart`
+    public var restart = RestartSetting()
+    /// `--health-…` and `--no-healthcheck`; nil takes the image's.
+    public var healthcheck: HealthCheck?
+    /// `--log-driver` and `--log-opt`
+    public var logging = LogSetting()
     /// Namespaces, rights, devices and limits.
     public var isolation = IsolationRequest()
 
@@ -183,8 +189,12 @@ public struct ContainerSummary: Sendable, Hashable {
     public var labels: [String: String]
     /// The sources of its mounts.
     public var mounts: [String]
+    /// Where its mounts are seen inside.
+    public var mountTargets: [String] = []
     /// The networks that it is on.
     public var networks: [String]
+    /// What is known of its health, where anybody asks for it: `starting`, `healthy`, `unhealthy`.
+    public var health: String?
     /// The bytes of its own writable layer, and of the image below it; only when asked for (`-s`).
     public var size: (writable: Int64, image: Int64)?
 
@@ -281,6 +291,8 @@ public struct ExecRequest: Sendable {
     public var privileged = false
     /// `--detach-keys`
     public var detachKeys: String?
+    /// The message of the error with which `exec` ends where the user left by the detach keys.
+    public static let leftMessage = "read escape sequence"
 
     /// Makes a request.
     public init(container: String, command: [String]) {
@@ -303,6 +315,8 @@ public struct LogRequest: Sendable {
     public var until: Double?
     /// Put the time before each line.
     public var timestamps = false
+    /// Put what `--log-opt labels=…,env=…` asked to keep before each line.
+    public var details = false
 
     /// Makes a request.
     public init(container: String) { self.container = container }

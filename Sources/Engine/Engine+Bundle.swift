@@ -10,13 +10,13 @@ extension Engine {
     /// What the runtime would do to start a container, operation by operation, without doing it.
     public func launchPlan(_ name: String) throws(DrydockError) -> String {
         let (record, document) = try find(name)
-        return try runtime.plan(try specification(record.id, document, chain: record.chain)).text
+        return try runtime.plan(try specification(record, document)).text
     }
 
     /// The container's `config.json` (OCI runtime specification).
     public func bundleConfiguration(_ name: String) throws(DrydockError) -> JSONValue {
         let (record, document) = try find(name)
-        var spec = try specification(record.id, document, chain: record.chain)
+        var spec = try specification(record, document)
         if spec.seccompProfile == nil, !spec.seccompFilter.isEmpty { spec.seccompProfile = .docker }
         return try runtime.bundle(spec)
     }
@@ -33,7 +33,7 @@ extension Engine {
                 : .system("mkdir \(directory)", errno: errno)
         }
         do throws(DrydockError) {
-            let spec = try specification(record.id, document, chain: record.chain)
+            let spec = try specification(record, document)
             if !isRunning(record.id) { try runtime.prepareBundle(spec) }
             var layers: [FilePath] = []
             if let chain = record.chain { layers = try store.layerMounts(chain: chain) }

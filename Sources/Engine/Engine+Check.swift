@@ -74,13 +74,26 @@ extension Engine {
             try runtime.remove(name)
             problems.append(Self.stray(name, isRepaired: true))
         }
+        // A directory that was being removed when its command was killed.
+        for name in (try? Files.names(in: home.containers)) ?? [] {
+            guard let id = ContainerRuntime.condemned(name) else { continue }
+            if repair { try runtime.finishRemoval(id) }
+            problems.append(Self.stray(name, isRepaired: repair))
+        }
         return CheckReport(
             problems: problems, images: try store.images(intermediate: true).count, layers: try store.layerCount(),
             containers: records.count)
     }
 
     /// See `EngineOperations`.
-    public func recover() throws(DrydockError) { _ = try check(repair: true, contents: false) }
+    public func recover() throws(DrydockError) {
+        _ = try check(repair: true, contents: false)
+        // One that was to remove itself, and whose monitor died before.
+        for record in try store.containers() where (try? document(of: record).autoRemove) == true {
+            guard case .exited(let info)? = try? runtime.state(record.id), info.lost else { continue }
+            try? removeContainer(record.id, force: false, volumes: true)
+        }
+    }
 
     private static func stray(_ name: String, isRepaired: Bool) -> CheckReport.Problem {
         CheckReport.Problem(

@@ -15,6 +15,7 @@ extension Engine {
             let state = try runtime.state(entry.id)
             guard all || filter.impliesAll || state.isRunning else { continue }
             var line = Self.summary(entry, state)
+            if state.running != nil { line.health = runtime.health(entry.id)?["Status"]?.string }
             if line.image != entry.image?.description {
                 if names[line.image] == nil { names[line.image] = .some(try? store.image(line.image).id) }
                 if let image = entry.image, names[line.image] != .some(image) { line.image = image.short }
@@ -38,6 +39,7 @@ extension Engine {
             status: .created)
         for (key, value) in values[.labels].pairs ?? [] { line.labels[key] = value.string ?? "" }
         line.mounts = (values[.mounts].array ?? []).compactMap { $0["Name"]?.string ?? $0["Source"]?.string }
+        line.mountTargets = (values[.mounts].array ?? []).compactMap { $0["Destination"]?.string }
         let network = values.text(.network)
         line.networks = [network == "default" ? "bridge" : network]
         switch state {
@@ -53,8 +55,9 @@ extension Engine {
             }
             let published = Set(line.ports.map { "\($0.containerPort)/\($0.transport)" })
             line.exposed = (values[.exposed].pairs ?? []).map(\.key).sorted().filter { !published.contains($0) }
-        case .exited(let info):
-            line.status = .exited
+            if info.paused { line.status = .paused }
+        case .exited(let info), .restarting(let info):
+            line.status = state.isRunning ? .restarting : .exited
             line.startedAt = info.startedAt / 1_000_000_000
             line.finishedAt = info.finishedAt / 1_000_000_000
             line.exitCode = info.code

@@ -17,9 +17,19 @@ extension Engine {
         var result: [(key: String, value: JSONValue)] = []
         for (key, value) in document.json.pairs ?? [] where key != ContainerDocument.failureKey {
             result.append((key: key, value: value))
-            if key == "Args" { result.append((key: "State", value: Self.document(of: state, document))) }
+            if key == "Args" {
+                var shown = Self.document(of: state, document)
+                if document.config.healthcheck?.isOn == true, state.isRunning || state != .created,
+                    let health = runtime.health(record.id)
+                {
+                    shown = shown.setting("Health", health)
+                }
+                result.append((key: "State", value: shown))
+            }
         }
-        var json = JSONValue.object(result)
+        var json = JSONValue.object(result).setting("RestartCount", .int(Int64(state.restarts)))
+        let executions = runtime.executions(record.id)
+        if !executions.isEmpty { json = json.setting("ExecIDs", .strings(executions)) }
         if case .running(let info) = state {
             json = json.setting("NetworkSettings", Self.networkSettings(info.network, record.id, document))
         }
@@ -48,15 +58,18 @@ extension Engine {
             code = Int64(document.failure?.code ?? 0)
             error = document.failure?.message ?? ""
         case .running(let info):
-            (status, pid, started) = ("running", Int64(info.pid), time(info.startedAt))
-        case .exited(let info):
-            (status, code, outOfMemory) = ("exited", Int64(info.code), info.outOfMemory)
+            (status, pid, started) = (info.paused ? "paused" : "running", Int64(info.pid), time(info.startedAt))
+        case .exited(let info), .restarting(let info):
+            (status, code, outOfMemory) = (
+                state.isRunning ? "restarting" : "exited", Int64(info.code), info.outOfMemory
+            )
             (started, finished) = (time(info.startedAt), time(info.finishedAt))
         }
         return [
-            "Status": .string(status), "Running": .bool(status == "running"), "Paused": false, "Restarting": false,
-            "OOMKilled": .bool(outOfMemory), "Dead": false, "Pid": .int(pid), "ExitCode": .int(code),
-            "Error": .string(error), "StartedAt": started, "FinishedAt": finished,
+            "Status": .string(status), "Running": .bool(state.isRunning), "Paused": .bool(status == "paused"),
+            "Restarting": .bool(status == "restarting"), "OOMKilled": .bool(outOfMemory), "Dead": false,
+            "Pid": .int(pid), "ExitCode": .int(code), "Error": .string(error), "StartedAt": started,
+            "FinishedAt": finished,
         ]
     }
 
@@ -101,6 +114,17 @@ struct ContainerFilter {
         for status in filters["status"] ?? [] where ContainerStatus(rawValue: status) == nil && status != "removing" {
             throw DrydockError(.invalidArgument, "invalid filter 'status=\(status)'")
         }
+        for health in filters["health"] ?? [] where !["starting", "healthy", "unhealthy", "none"].contains(health) {
+            throw DrydockError(.invalidArgument, "invalid filter 'health=\(health)'")
+        }
+        for code in filters["exited"] ?? [] where Int32(code) == nil {
+            throw DrydockError(.invalidArgument, "invalid filter 'exited=\(code)'")
+        }
+        for name in ["publish", "expose"] {
+            for port in filters[name] ?? [] where PortFilter(port) == nil {
+                throw DrydockError(.invalidArgument, "invalid filter '\(name)=\(port)'")
+            }
+        }
         self.filters = filters
         before = try filters["before"]?.first.map { name throws(DrydockError) in
             try engine.store.container(name).created
@@ -127,13 +151,25 @@ struct ContainerFilter {
         }
         if let before, created >= before { return false }
         if let since, created <= since { return false }
-        return any("id") { line.id.hasPrefix($0) }
-            && any("name") { wanted in Self.matches(wanted, line.name) }
-            && any("status") { line.status.rawValue == $0 }
-            && any("exited") { line.status == .exited && line.exitCode.map(String.init) == $0 }
-            && any("network") { line.networks.contains($0) }
-            && any("volume") { line.mounts.contains($0) }
-            && labels(line.labels, satisfy: filters["label"] ?? [])
+        guard any("id", { line.id.hasPrefix($0) }), any("name", { Self.matches($0, line.name) }),
+            any("status", { line.status.rawValue == $0 }),
+            any("exited", { line.status == .exited && line.exitCode.map(String.init) == $0 })
+        else { return false }
+        guard any("network", { line.networks.contains($0) }),
+            any("volume", { line.mounts.contains($0) || line.mountTargets.contains($0) }),
+            any("health", { $0 == line.health ?? "none" }), any("is-task", { $0 == "false" || $0 == "0" })
+        else { return false }
+        let names = line.exposed + line.ports.map { "\($0.containerPort)/\($0.transport)" }
+        func isPublished(_ wanted: String) -> Bool {
+            guard let filter = PortFilter(wanted) else { return false }
+            return line.ports.contains { filter.accepts($0) }
+        }
+        func isExposed(_ wanted: String) -> Bool {
+            guard let filter = PortFilter(wanted) else { return false }
+            return names.contains { filter.accepts($0) }
+        }
+        guard any("publish", isPublished), any("expose", isExposed) else { return false }
+        return labels(line.labels, satisfy: filters["label"] ?? [])
             && (filters["ancestor"] == nil || ancestors.contains(line.imageID))
     }
 
@@ -143,5 +179,42 @@ struct ContainerFilter {
             return name.contains(regex) || "/\(name)".contains(regex)
         }
         return name.contains(pattern)
+    }
+}
+
+/// The ports of `publish=` and `expose=`: `80`, `80/udp`, `8000-8080/tcp`.
+private struct PortFilter {
+    private let range: ClosedRange<UInt16>
+    private let transport: String
+
+    init?(_ text: String) {
+        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        transport = parts.count > 1 ? parts[1] : "tcp"
+        let ends = parts[0].split(separator: "-", maxSplits: 1).map { UInt16($0) }
+        guard ["tcp", "udp", "sctp"].contains(transport), let first = ends.first ?? nil else { return nil }
+        guard let last = ends.count > 1 ? ends[1] : first, last >= first else { return nil }
+        range = first...last
+    }
+
+    func accepts(_ port: CreateRequest.Port) -> Bool {
+        transport == port.transport && (range.contains(port.hostPort) || range.contains(port.containerPort))
+    }
+
+    /// - Parameter name: `80/tcp`.
+    func accepts(_ name: String) -> Bool {
+        let parts = name.split(separator: "/")
+        guard let number = parts.first.flatMap({ UInt16($0) }) else { return false }
+        return range.contains(number) && (parts.count > 1 ? String(parts[1]) : "tcp") == transport
+    }
+}
+
+extension ContainerState {
+    /// How often it was started again since somebody started it.
+    var restarts: Int {
+        switch self {
+        case .created: 0
+        case .running(let info): info.restarts
+        case .restarting(let info), .exited(let info): info.restarts
+        }
     }
 }

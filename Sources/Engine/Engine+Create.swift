@@ -36,6 +36,9 @@ extension Engine {
                     + "(\(Platform.current)) and no specific platform was requested")
         }
         try checkNetwork(request.network)
+        _ = try request.restart.checked()
+        _ = try request.logging.checked(config.config)
+        try Self.check(request.healthcheck)
         warnings += try request.isolation.validate(request)
         let id = Self.newID()
         let directory = runtime.directory(id)
@@ -70,6 +73,7 @@ extension Engine {
             do {
                 // One that removes itself has nothing to come back to after a power failure, as with Docker.
                 try store.add(record, durably: !request.autoRemove)
+                self.record("create", record, document)
                 return CreatedContainer(id: id, name: name, warnings: warnings)
             } catch  where error.code == .conflict && request.name == nil && attempt < 100 {
                 continue
@@ -90,6 +94,22 @@ extension Engine {
             return try store.image(request.image)
         } catch  where error.code == .notFound {
             throw error.exiting(125)
+        }
+    }
+
+    private static func check(_ health: HealthCheck?) throws(DrydockError) {
+        guard let health else { return }
+        let spans = [
+            ("Interval", health.interval), ("Timeout", health.timeout), ("StartPeriod", health.startPeriod),
+            ("StartInterval", health.startInterval),
+        ]
+        for (name, value) in spans where value != 0 && value < 1_000_000 {
+            throw DrydockError(
+                .invalidArgument, "\(name) in Healthcheck cannot be less than 1ms", exitStatus: 125)
+        }
+        if health.retries < 0 {
+            throw DrydockError(
+                .invalidArgument, "Retries in Healthcheck cannot be negative", exitStatus: 125)
         }
     }
 

@@ -33,7 +33,7 @@ extension Engine {
         let filter = try EventFilter(request.filters)
         mkdir(home.events.string, 0o700)
         // Asked for before the first look, so that nothing falls between.
-        let watch = FileWatch(home.events)
+        let watch = FileWatch(directory: home.events)
         var reader = EventReader(eventLog)
         let begun = WallClock.now
         let since = request.since.map { Int64($0 * 1e9) } ?? begun

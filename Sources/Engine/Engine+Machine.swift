@@ -53,12 +53,18 @@ extension Engine {
         let storage = try storageDriver()
         var running: Int64 = 0
         let containers = try store.containers()
-        for record in containers where isRunning(record.id) { running += 1 }
+        var paused: Int64 = 0
+        for record in containers {
+            let state = try? runtime.state(record.id)
+            guard state?.isRunning == true else { continue }
+            if state?.running?.paused == true { paused += 1 } else { running += 1 }
+        }
         let images = try store.images(intermediate: true)
         return [
             "ID": .string(Digest.sha256(home.path.string.utf8).short),
-            "Containers": .int(Int64(containers.count)), "ContainersRunning": .int(running), "ContainersPaused": 0,
-            "ContainersStopped": .int(Int64(containers.count) - running), "Images": .int(Int64(images.count)),
+            "Containers": .int(Int64(containers.count)), "ContainersRunning": .int(running),
+            "ContainersPaused": .int(paused),
+            "ContainersStopped": .int(Int64(containers.count) - running - paused), "Images": .int(Int64(images.count)),
             "Driver": .string(storage.driver.rawValue),
             "DriverStatus": [
                 ["Supports d_type", "true"], ["userxattr", .string(machine.isRoot ? "false" : "true")],
@@ -66,7 +72,7 @@ extension Engine {
             ],
             "Plugins": [
                 "Volume": ["local"], "Network": ["bridge", "host", "null"], "Authorization": nil,
-                "Log": ["json-file"],
+                "Log": ["json-file", "local"],
             ],
             "MemoryLimit": true, "SwapLimit": false, "PidsLimit": true, "IPv4Forwarding": .bool(machine.forwards),
             "Debug": false, "NFd": 0, "NGoroutines": 0, "SystemTime": .string(Timestamp.now.description),
@@ -89,6 +95,36 @@ extension Engine {
             "SecurityOptions": .strings(machine.isRoot ? ["name=cgroupns"] : ["name=rootless", "name=cgroupns"]),
             "Warnings": nil, "ClientInfo": ["Version": .string(Self.dockerVersion), "Context": "default"],
         ]
+    }
+
+    /// Starts what is to run again after the machine was restarted, as Docker's daemon does when it starts: `always`,
+    /// `unless-stopped` where nobody had stopped it, `on-failure` where it failed.
+    /// - Returns: the names of those that were started, and why others were not.
+    public func startAgain() throws(DrydockError) -> (started: [String], failed: [(name: String, error: DrydockError)])
+    {
+        try recover()
+        var started: [String] = []
+        var failed: [(name: String, error: DrydockError)] = []
+        for record in try store.containers().reversed() {
+            guard case .exited(let info) = try runtime.state(record.id),
+                let policy = try? document(of: record).restart.checked()
+            else { continue }
+            let wanted =
+                switch policy.name {
+                case .no: false
+                case .always: true
+                case .unlessStopped: !info.stopped
+                case .onFailure: !info.stopped && policy.restarts(after: info.code, count: info.restarts)
+                }
+            guard wanted else { continue }
+            do throws(DrydockError) {
+                _ = try start(record.id, attach: nil, Span.none)
+                started.append(record.name)
+            } catch {
+                failed.append((record.name, error))
+            }
+        }
+        return (started, failed)
     }
 }
 

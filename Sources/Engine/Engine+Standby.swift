@@ -57,10 +57,10 @@ extension Engine {
         _ = try? store.container(id)
         // Neither changes anything: there is no such container, and no such layer to make one from.
         _ = try? store.remove(container: id, durably: false)
-        try? store.add(
-            ContainerRecord(
-                id: id, name: id, image: image.id, chain: Digest.sha256([]), created: 0, document: read.json.compact),
-            durably: false)
-        runtime.rehearse(try specification(id, read, chain: image.chain.last))
+        var record = ContainerRecord(
+            id: id, name: id, image: image.id, chain: Digest.sha256([]), created: 0, document: read.json.compact)
+        try? store.add(record, durably: false)
+        record.chain = image.chain.last
+        runtime.rehearse(try specification(record, read))
     }
 }

@@ -1,6 +1,7 @@
 public import Diagnostics
 import ImageStore
 import Layers
+import Linux
 import OCI
 import Runtime
 import SystemPackage
@@ -9,19 +10,32 @@ extension Engine {
     /// See `EngineOperations`.
     public func start(_ name: String, attach: AttachOptions?, _ span: Span) throws(DrydockError) -> Int32? {
         let (record, document) = try find(name)
-        if isRunning(record.id) {
+        let state = try runtime.state(record.id)
+        if state.running?.paused == true {
+            throw DrydockError(
+                .conflict, "cannot start a paused container, try unpause instead",
+                remedy: "docker unpause \(record.name)")
+        }
+        if state.isRunning {
             guard let attach else { return nil }
-            return try finish(try runtime.attach(record.id, attach.forRuntime), document)
+            return try join(record, document, attach)
         }
         let work = span.begin("container.start", TraceFact("id", .text(String(record.id.prefix(12)))))
         let session: ContainerSession
+        let options = try attach?.forRuntime()
         do {
-            let spec = try specification(record.id, document, chain: record.chain)
-            session = try runtime.start(spec, attach: attach?.forRuntime, span: work)
+            let spec = try specification(record, document)
+            if attach != nil { self.record("attach", record, document) }
+            session = try runtime.start(spec, attach: options, span: work)
             work.end(TraceFact("pid", .count(Int64(session.pid))))
         } catch {
             work.fail(error)
-            try rememberFailure(error, of: record.id)
+            if error.code == .conflict, error.message == MonitorSettings.alreadyRunning {
+                // Another command was quicker.
+                guard let attach else { return nil }
+                return try join(record, document, attach)
+            }
+            if error.code != .notFound || error.exitStatus != 1 { try rememberFailure(error, of: record.id) }
             throw error
         }
         for notice in session.notices { span.fact("notice", .text(notice)) }
@@ -29,26 +43,42 @@ extension Engine {
             session.detach()
             return nil
         }
-        return try finish(session, document)
+        return try finish(session, record, document)
     }
 
     /// See `EngineOperations`.
     public func attach(_ name: String, _ options: AttachOptions) throws(DrydockError) -> Int32? {
         let (record, document) = try find(name)
-        guard isRunning(record.id) else {
+        switch try runtime.state(record.id) {
+        case .created, .exited:
             throw DrydockError(
                 .conflict, "You cannot attach to a stopped container, start it first",
                 remedy: "docker start -a \(record.name)")
+        case .restarting: throw Self.isRestarting(record)
+        case .running(let info) where info.paused:
+            throw DrydockError(
+                .conflict, "Container \(record.id) is paused, unpause the container before attach",
+                remedy: "docker unpause \(record.name)")
+        case .running: return try join(record, document, options)
         }
-        return try finish(try runtime.attach(record.id, options.forRuntime), document)
+    }
+
+    private func join(
+        _ record: ContainerRecord, _ document: ContainerDocument, _ options: AttachOptions
+    ) throws(DrydockError) -> Int32? {
+        let session = try runtime.attach(record.id, try options.forRuntime())
+        self.record("attach", record, document)
+        return try finish(session, record, document)
     }
 
     /// Goes along with a container until it ends or is left, and removes it where it was started with `--rm`.
-    private func finish(_ session: ContainerSession, _ document: ContainerDocument) throws(DrydockError) -> Int32? {
+    private func finish(
+        _ session: ContainerSession, _ record: ContainerRecord, _ document: ContainerDocument
+    ) throws(DrydockError) -> Int32? {
         switch try session.run() {
         case .exited(let code):
-            if document.driver == .fuse { releaseRoot(document.id) }
-            if document.autoRemove {
+            if document.driver == .fuse, document.restart.name == "no", !session.isKept { releaseRoot(document.id) }
+            if document.autoRemove, !session.isKept {
                 do {
                     try removeContainer(document.id, force: true, volumes: true, mayWait: true)
                 } catch  where error.code == .notFound {
@@ -56,7 +86,9 @@ extension Engine {
                 }
             }
             return code
-        case .detached: return nil
+        case .detached:
+            self.record("detach", record, document)
+            return nil
         }
     }
 
@@ -74,17 +106,18 @@ extension Engine {
 
     /// Everything the runtime has to know, worked out from the document and the image's files.
     func specification(
-        _ id: String, _ document: ContainerDocument, chain: Digest?
+        _ record: ContainerRecord, _ document: ContainerDocument, starting: Bool = true
     ) throws(DrydockError) -> ContainerSpec {
+        let id = record.id
         var lowers: [FilePath] = []
-        if let chain { lowers = try store.layerMounts(chain: chain) }
+        if let chain = record.chain { lowers = try store.layerMounts(chain: chain) }
         let config = document.config
         let found = try UserLookup(LayerStack([upper(id)] + lowers)).find(
             config.user, groups: document.strings("HostConfig.GroupAdd"))
         let hostNetwork = document.networkMode == "host"
         var spec = ContainerSpec(
             id: id, hostname: document.hostname,
-            root: try root(id, lowers: lowers, driver: document.driver), arguments: document.argv,
+            root: try rootFileSystem(id, lowers, document, starting: starting), arguments: document.argv,
             environment: Self.environment(config.env, document, home: found.home))
         spec.user = found.user
         spec.workingDirectory = config.workingDir.isEmpty ? "/" : config.workingDir
@@ -120,16 +153,54 @@ extension Engine {
             spec.extraHosts.append((name: parts[0], address: address))
         }
         spec.nameServers = document.strings("HostConfig.Dns")
-        if spec.network != .none, let port = try hubPort(), !hostNetwork || port > 0 {
+        if starting, spec.network != .none, let port = try hubPort(), !hostNetwork || port > 0 {
             spec.hub = HubForward(address: HubForward.address(forHome: home.path), hubPort: port)
         }
         try isolate(&spec, document)
+        spec.life = try lifeCycle(record, document, found)
         if document.autoRemove {
             spec.cleanupCommand = [
                 "/usr/bin/env", "DRYDOCK_HOME=\(home.path)", configuration.executable.string, "system", "cleanup", id,
             ]
         }
         return spec
+    }
+
+    /// The root of a container that runs is there already.
+    private func rootFileSystem(
+        _ id: String, _ lowers: [FilePath], _ document: ContainerDocument, starting: Bool
+    ) throws(DrydockError) -> RootFileSystem {
+        if !starting, document.driver == .fuse, isRunning(id) {
+            return .directory(runtime.directory(id).appending("merged"))
+        }
+        return try root(id, lowers: lowers, driver: document.driver)
+    }
+
+    /// What the monitor does besides running the container.
+    private func lifeCycle(
+        _ record: ContainerRecord, _ document: ContainerDocument, _ found: UserLookup.Result
+    ) throws(DrydockError) -> LifeCycle {
+        var life = LifeCycle()
+        let config = document.config
+        life.restart = try document.restart.checked()
+        life.log = try document.logging.checked(config)
+        life.events = home.events
+        life.attributes = config.labels
+        life.attributes["image"] = document.imageName
+        life.attributes["name"] = record.name
+        if let health = config.healthcheck,
+            let command = document.healthCommand(shell: config.shell ?? ["/bin/sh", "-c"])
+        {
+            var check = ExecSpec(
+                arguments: command, environment: Self.environment(config.env, document, home: found.home))
+            check.workingDirectory = config.workingDir.isEmpty ? "/" : config.workingDir
+            check.user = found.user
+            let settings = HealthSettings(
+                interval: health.interval, timeout: health.timeout, startPeriod: health.startPeriod,
+                startInterval: health.startInterval, retries: health.retries, command: command.joined(separator: " "))
+            life.health = (settings, check)
+        }
+        return life
     }
 
     /// The port of the hub, started where it does not run. A container starts without it too: only its packages are
@@ -184,25 +255,41 @@ extension Engine {
 
 extension AttachOptions {
     /// The same for the runtime, on this process's standard streams.
-    var forRuntime: Runtime.AttachOptions {
+    /// - Throws: Docker's words for keys that there are not.
+    func forRuntime() throws(DrydockError) -> Runtime.AttachOptions {
         var options = Runtime.AttachOptions()
         options.input = stdin
         options.output = stdout
         options.error = stderr
         options.signalProxy = signalProxy
-        if let detachKeys { options.detachKeys = DetachKeys.bytes(detachKeys) }
+        if let detachKeys, !detachKeys.isEmpty { options.detachKeys = try DetachKeys.bytes(detachKeys) }
         return options
     }
 }
 
 /// Reads `--detach-keys`: `ctrl-p,ctrl-q` or single characters.
 enum DetachKeys {
-    static func bytes(_ text: String) -> [UInt8] {
-        text.split(separator: ",").compactMap { key in
-            if key.hasPrefix("ctrl-"), let letter = key.dropFirst(5).utf8.first, key.utf8.count == 6 {
-                return letter & 0x1f
+    static func bytes(_ text: String) throws(DrydockError) -> [UInt8] {
+        var keys: [UInt8] = []
+        for key in text.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let byte = byte(key) else {
+                throw DrydockError(
+                    .invalidArgument, "Invalid detach keys (\(text)) provided",
+                    remedy:
+                        "Keys are single characters or ctrl- with one of a-z @ [ \\ ] ^ _, with commas between them.")
             }
-            return key.utf8.count == 1 ? key.utf8.first : nil
+            keys.append(byte)
+        }
+        return keys
+    }
+
+    private static func byte(_ key: Substring) -> UInt8? {
+        if key.utf8.count == 1 { return key.utf8.first }
+        guard key.hasPrefix("ctrl-"), key.utf8.count == 6, let letter = key.utf8.last else { return nil }
+        switch letter {
+        case 0x61...0x7a: return letter - 0x60
+        case 0x40, 0x5b...0x5f: return letter - 0x40
+        default: return nil
         }
     }
 }

@@ -14,6 +14,13 @@ public final class FileWatch: Sendable {
         descriptor = OwnedDescriptor(number)
     }
 
+    /// Watches what is written to, made and renamed in a directory; nil where that cannot be done.
+    public init?(directory: FilePath) {
+        let number = cl_watch_directory(directory.string)
+        guard number >= 0 else { return nil }
+        descriptor = OwnedDescriptor(number)
+    }
+
     /// Forgets what was said so far.
     public func drain() {
         var buffer = [UInt8](repeating: 0, count: 4096)

@@ -83,6 +83,11 @@ public final class TerminalJob {
         return tcgetattr(terminal, &modes) == 0 && modes.c_lflag & flag != 0
     }
 
+    /// Gives the window another size; whoever is in the foreground hears of it.
+    public func resize(rows: UInt16, columns: UInt16) {
+        TerminalDevice.setSize(terminal, rows: rows, columns: columns)
+    }
+
     /// Takes the terminal away, as closing its window does: the program is told with SIGHUP.
     public func hangUp() {
         kill(-process, SIGHUP)

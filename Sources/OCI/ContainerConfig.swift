@@ -24,6 +24,8 @@ public struct ContainerConfig: Hashable, Sendable {
     public var onBuild: [String] = []
     /// The shell of shell-form instructions.
     public var shell: [String]?
+    /// How the health of a container is asked for; nil where it is not.
+    public var healthcheck: HealthCheck?
 
     /// Makes an empty configuration.
     public init() {}
@@ -41,6 +43,7 @@ public struct ContainerConfig: Hashable, Sendable {
         stopSignal = json["StopSignal"]?.string
         onBuild = stringList(json["OnBuild"]) ?? []
         shell = stringList(json["Shell"])
+        healthcheck = json["Healthcheck"].flatMap(HealthCheck.init)
     }
 
     /// The configuration as JSON.
@@ -63,6 +66,7 @@ public struct ContainerConfig: Hashable, Sendable {
         put("Labels", sortedObject(labels), !labels.isEmpty)
         if let stopSignal { pairs.append(("StopSignal", .string(stopSignal))) }
         if let shell { pairs.append(("Shell", list(shell))) }
+        if let healthcheck { pairs.append(("Healthcheck", healthcheck.json)) }
         return .object(pairs)
     }
 }

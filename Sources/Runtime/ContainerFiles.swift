@@ -11,11 +11,11 @@ struct ContainerFiles {
 
     /// Writes them, and makes the directories that the mounts need.
     func prepare() throws(DrydockError) {
-        try Files.makeDirectories(directory, mode: 0o700)
-        try Files.makeDirectories(directory.appending("root"))
+        // The directory itself is made with the container: one that was removed must not come back.
+        try makeDirectory(directory.appending("root"), mode: 0o755)
         if case .overlay(_, let upper, let work) = spec.root {
-            try Files.makeDirectories(upper)
-            try Files.makeDirectories(work, mode: 0o700)
+            try makeDirectory(upper, mode: 0o755)
+            try makeDirectory(work, mode: 0o700)
             // A mount that did not have to survive a crash of the machine left this mark; see overlayfs, "volatile".
             let mark = work.appending("work").appending("incompat")
             if rmdir(mark.appending("volatile").string) == 0 { rmdir(mark.string) }
@@ -31,6 +31,11 @@ struct ContainerFiles {
         try write("hostname", spec.hostname + "\n")
         try write("hosts", hosts)
         try write("resolv.conf", resolver)
+    }
+
+    private func makeDirectory(_ path: FilePath, mode: UInt32) throws(DrydockError) {
+        if mkdir(path.string, mode) == 0 || errno == EEXIST { return }
+        throw errno == ENOENT ? ContainerRuntime.missing(spec.id) : .system("mkdir \(path)", errno: errno)
     }
 
     private func write(_ name: String, _ text: String) throws(DrydockError) {

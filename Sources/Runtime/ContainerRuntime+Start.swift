@@ -69,9 +69,9 @@ extension ContainerRuntime {
         let compiler = try compiler(spec, network)
         let plan = compiler.compile()
         try ContainerFiles(spec: spec, directory: directory(spec.id), networkKind: network.kind).prepare()
-        try LaunchFacts(
-            restrictions: Restrictions(spec), isRoot: compiler.isRoot, shared: compiler.shared, terminal: spec.terminal
-        ).write(to: directory(spec.id))
+        let facts = LaunchFacts(
+            restrictions: Restrictions(spec), isRoot: compiler.isRoot, shared: compiler.shared, terminal: spec.terminal)
+        try facts.write(to: directory(spec.id))
         var settings = MonitorSettings()
         settings.directory = directory(spec.id).string
         settings.terminal = spec.terminal
@@ -79,6 +79,7 @@ extension ContainerRuntime {
         settings.inputOnce = spec.inputOnce
         settings.cleanup = spec.cleanupCommand
         settings.stopSignal = spec.stopSignal
+        settings.take(spec)
         var flags = attach?.flags ?? []
         if attach != nil && spec.autoRemove { flags.insert(.responsible) }
         settings.attach = flags.rawValue
@@ -99,7 +100,10 @@ extension ContainerRuntime {
         }
         spawning.end()
         let connection = MonitorConnection(own)
-        try connection.send(.plan(.launch, settings: settings.json, plan: plan.flattened()))
+        var plans = plan.flattened()
+        settings.planSize = plans.count
+        if let check = spec.life.health?.check { plans += PlanCompiler.exec(check, in: facts).flattened() }
+        try connection.send(.plan(.launch, settings: settings.json, plan: plans))
         let reply = try LaunchReply(connection, plan: plan, arguments: spec.arguments, words: .run)
         reply.trace(plan, span)
         return ContainerSession(
@@ -140,6 +144,8 @@ extension ContainerRuntime {
         settings.openInput = spec.openInput && !spec.detached
         settings.inputOnce = true
         settings.detached = spec.detached
+        settings.execID = spec.id
+        settings.command = spec.arguments.joined(separator: " ")
         settings.attach = attach.flags.rawValue
         settings.takeWindow(attach)
         try connection.send(.plan(.exec, settings: settings.json, plan: plan.flattened()))
@@ -192,6 +198,18 @@ extension AttachOptions {
 }
 
 extension MonitorSettings {
+    fileprivate mutating func take(_ spec: ContainerSpec) {
+        id = spec.id
+        restart = spec.life.restart
+        health = spec.life.health?.settings
+        log = spec.life.log
+        events = spec.life.events?.string ?? ""
+        attributes = spec.life.attributes
+        if case .overlay(_, _, let work) = spec.root {
+            volatileMark = work.appending("work").appending("incompat").appending("volatile").string
+        }
+    }
+
     fileprivate mutating func takeWindow(_ attach: AttachOptions?) {
         guard terminal, let attach, let size = TerminalDevice.size(attach.outputDescriptor.rawValue) else { return }
         rows = size.rows

@@ -12,6 +12,9 @@ public final class ContainerSession {
     /// What this machine could not do for the container, for the user to be told once.
     public let notices: [String]
 
+    /// Whether a container that removes itself when it ends stays this time, because it is being started again.
+    public private(set) var isKept = false
+
     private let connection: MonitorConnection
     private let options: AttachOptions?
     private let terminal: Bool
@@ -90,7 +93,9 @@ public final class ContainerSession {
             switch frame.kind {
             case .output: try write(frame.payload, options.outputDescriptor)
             case .error: try write(frame.payload, options.errorDescriptor)
-            case .exited: return .exited(frame.number)
+            case .exited:
+                isKept = frame.payload.count > 4 && frame.payload[4] == 1
+                return .exited(frame.number)
             default: break
             }
         }

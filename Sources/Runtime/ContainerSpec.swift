@@ -91,6 +91,8 @@ public struct ContainerSpec: Sendable {
     public var autoRemove = false
     /// What the monitor runs after the container has ended when no attached client takes the responsibility.
     public var cleanupCommand: [String] = []
+    /// What its monitor does besides running it.
+    public var life = LifeCycle()
 
     /// Makes a specification; the rest has Docker's defaults.
     public init(id: String, hostname: String, root: RootFileSystem, arguments: [String], environment: [String]) {
@@ -325,6 +327,8 @@ public struct ExecSpec: Sendable {
     public var detached = false
     /// All capabilities (`--privileged`).
     public var privileged = false
+    /// Its name: 64 hexadecimal digits.
+    public var id = ""
 
     /// Makes a specification.
     public init(arguments: [String], environment: [String]) {

@@ -1,16 +1,22 @@
+public import SystemPackage
+
 /// What a container is doing, read from what its monitor left; see `ContainerRuntime.state`.
 public enum ContainerState: Sendable, Equatable {
     /// It never ran.
     case created
     /// It runs.
     case running(RunningInfo)
+    /// It ended and is about to be started again.
+    case restarting(ExitInfo)
     /// It ran and ended.
     case exited(ExitInfo)
 
-    /// Whether it runs.
+    /// Whether it runs: as Docker counts it, also while it is paused and between two starts.
     public var isRunning: Bool {
-        if case .running = self { return true }
-        return false
+        switch self {
+        case .running, .restarting: true
+        case .created, .exited: false
+        }
     }
 }
 
@@ -18,19 +24,31 @@ public enum ContainerState: Sendable, Equatable {
 public struct RunningInfo: Sendable, Equatable {
     /// The process of the container's program as the host sees it.
     public var pid: Int32
-    /// The process of the monitor.
+    /// The process of the monitor; 0 where it was killed and the container goes on without it.
     public var monitor: Int32
     /// When it started: nanoseconds since 1970.
     public var startedAt: Int64
     /// How it is connected.
     public var network: NetworkInfo
+    /// Whether all its processes are frozen.
+    public var paused: Bool
+    /// How often it was started again since somebody started it.
+    public var restarts: Int
+    /// Its cgroup of version 2, where it has one.
+    public var cgroup: FilePath?
 
     /// Makes the information; see the properties.
-    public init(pid: Int32, monitor: Int32, startedAt: Int64, network: NetworkInfo) {
+    public init(
+        pid: Int32, monitor: Int32, startedAt: Int64, network: NetworkInfo, paused: Bool = false, restarts: Int = 0,
+        cgroup: FilePath? = nil
+    ) {
         self.pid = pid
         self.monitor = monitor
         self.startedAt = startedAt
         self.network = network
+        self.paused = paused
+        self.restarts = restarts
+        self.cgroup = cgroup?.isEmpty == true ? nil : cgroup
     }
 }
 
@@ -64,13 +82,25 @@ public struct ExitInfo: Sendable, Equatable {
     public var finishedAt: Int64
     /// Whether the kernel ended it because memory ran out.
     public var outOfMemory: Bool
+    /// How often it was started again since somebody started it.
+    public var restarts: Int
+    /// Whether somebody stopped it.
+    public var stopped: Bool
+    /// Whether its monitor died, with the machine or alone.
+    public var lost: Bool
 
     /// Makes the information; see the properties.
-    public init(code: Int32, startedAt: Int64, finishedAt: Int64, outOfMemory: Bool = false) {
+    public init(
+        code: Int32, startedAt: Int64, finishedAt: Int64, outOfMemory: Bool = false, restarts: Int = 0,
+        stopped: Bool = false, lost: Bool = false
+    ) {
         self.code = code
         self.startedAt = startedAt
         self.finishedAt = finishedAt
         self.outOfMemory = outOfMemory
+        self.restarts = restarts
+        self.stopped = stopped
+        self.lost = lost
     }
 }
 
@@ -90,6 +120,8 @@ public struct LogOptions: Sendable {
     public var output = true
     /// Whether standard error is wanted.
     public var error = true
+    /// Whether each line is preceded by what `--log-opt labels=…,env=…` asked to keep with it.
+    public var details = false
 
     /// Everything that was written so far.
     public init() {}

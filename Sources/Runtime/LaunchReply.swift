@@ -57,8 +57,11 @@ struct LaunchReply {
         let operation = plan.operations.indices.contains(index) ? plan.operations[index] : nil
         if stage > 0 { return programFailure(Int(stage), number, text, words) }
         if let message = json["message"]?.string {
+            let code = json["code"]?.string.map(DrydockError.Code.init(rawValue:)) ?? .system
+            // It ended while it was being entered.
+            if words == .exec, code == .conflict { return DrydockError(code, message) }
             return DrydockError(
-                json["code"]?.string.map(DrydockError.Code.init(rawValue:)) ?? .system, message,
+                code, message,
                 reason: json["reason"]?.string, remedy: json["remedy"]?.string, operation: operation?.description,
                 errno: number == 0 ? nil : number,
                 exitStatus: Int32(truncatingIfNeeded: max(125, json["exitStatus"]?.int ?? 125)))

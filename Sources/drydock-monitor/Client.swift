@@ -19,6 +19,8 @@ final class Client {
     var waits = false
     /// Whether the connection ends when everything has been sent.
     var closesWhenSent = false
+    /// A descriptor that goes with the next message.
+    var descriptor: OwnedDescriptor?
     /// What is done with a message.
     var received: (Client, Frame) -> Void = { _, _ in }
     /// What is done when the connection ends.
@@ -41,6 +43,15 @@ final class Client {
 
     func send(_ frame: Frame) {
         guard isOpen else { return }
+        if let given = descriptor {
+            descriptor = nil
+            let bytes = frame.bytes
+            // A short message into a queue that is empty goes as a whole.
+            guard backlog == 0, cl_send_with(socket.number, bytes, bytes.count, given.number) == bytes.count else {
+                return close()
+            }
+            return
+        }
         queue.append(contentsOf: frame.bytes)
         flush()
     }

@@ -21,6 +21,18 @@ final class EventLoop {
     private let epoll: OwnedDescriptor
     private var handlers: [Int32: Handler] = [:]
     private var generation: UInt32 = 0
+    private var timers: [Timer] = []
+
+    /// Something that is to be done later.
+    final class Timer {
+        fileprivate let deadline: UInt64
+        fileprivate let call: () -> Void
+
+        fileprivate init(deadline: UInt64, call: @escaping () -> Void) {
+            self.deadline = deadline
+            self.call = call
+        }
+    }
 
     init() throws(DrydockError) {
         let number = cl_epoll_create()
@@ -52,13 +64,41 @@ final class EventLoop {
         _ = cl_epoll_control(epoll.number, action, descriptor, interest.rawValue, key)
     }
 
+    /// Calls a function once, after so many nanoseconds.
+    func after(_ nanoseconds: Int64, _ call: @escaping () -> Void) -> Timer {
+        let timer = Timer(deadline: cl_now() + UInt64(max(0, nanoseconds)), call: call)
+        timers.append(timer)
+        return timer
+    }
+
+    /// Forgets a timer.
+    func cancel(_ timer: Timer?) { timers.removeAll { $0 === timer } }
+
+    /// Milliseconds until the next timer, or the others where that is sooner; -1 where there is nothing to wait for.
+    private func wait(atMost milliseconds: Int32) -> Int32 {
+        guard let next = timers.map(\.deadline).min() else { return milliseconds }
+        let now = cl_now()
+        let rest = next <= now ? 0 : Int32(clamping: (next - now) / 1_000_000 + 1)
+        return milliseconds < 0 ? rest : min(rest, milliseconds)
+    }
+
+    private func callTimers() -> Bool {
+        let now = cl_now()
+        let due = timers.filter { $0.deadline <= now }
+        guard !due.isEmpty else { return false }
+        timers.removeAll { $0.deadline <= now }
+        for timer in due { timer.call() }
+        return true
+    }
+
     /// Handles what is ready, after waiting for at most so many milliseconds (-1: as long as it takes).
     /// Returns false when nothing was.
     @discardableResult
     func turn(milliseconds: Int32 = -1) -> Bool {
         var events = [cl_event](repeating: cl_event(), count: 16)
-        let count = cl_epoll_wait(epoll.number, &events, 16, milliseconds)
-        guard count > 0 else { return count < 0 }
+        let count = cl_epoll_wait(epoll.number, &events, 16, wait(atMost: milliseconds))
+        let called = callTimers()
+        guard count > 0 else { return called || count < 0 }
         for event in events[..<Int(count)] {
             let key = event.key
             let descriptor = Int32(bitPattern: UInt32(truncatingIfNeeded: key))

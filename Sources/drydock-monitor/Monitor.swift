@@ -4,45 +4,67 @@ import Glibc
 import Linux
 import SystemPackage
 
-/// Looks after one container from its start to its end.
+/// Looks after one container: from its start to its end, and again where its restart policy says so.
 final class Monitor {
-    private let settings: MonitorSettings
-    private let directory: FilePath
-    private let loop: EventLoop
-    private let parent: ParentOperations
+    let settings: MonitorSettings
+    let directory: FilePath
+    let loop: EventLoop
+    var parent: ParentOperations
+    private let plan: [UInt8]
+    private let log: JSONLog?
+    private let events: Events
     private var lock: FileLock?
     private var listener: OwnedDescriptor?
     private var clients: [ObjectIdentifier: Client] = [:]
-    private var programs: [ObjectIdentifier: Program] = [:]
+    private var programs: [ObjectIdentifier: (program: Program, id: String)] = [:]
     private var container: Program?
-    private var startedAt: Int64 = 0
+    private var health: HealthCheck?
+    private let check: [UInt8]
+    private var state = RunState()
+    private var policy: RestartPolicy
+    private var backOff = RestartBackOff()
+    private var restarting: EventLoop.Timer?
+    private var freezer: Freezer?
+    /// Somebody stops it: it is not started again.
+    private var stopping = false
+    /// What is to be removed when it ends stays this time.
+    private var kept = false
     private var over = false
     private var responsible = false
+    private var hostsSize: Int64 = 0
 
-    init(_ settings: MonitorSettings) throws(DrydockError) {
+    init(_ settings: MonitorSettings, plan: [UInt8], check: [UInt8]) throws(DrydockError) {
         self.settings = settings
+        self.plan = plan
+        self.check = check
+        policy = settings.restart
         directory = FilePath(settings.directory)
         loop = try EventLoop()
         parent = ParentOperations(loop)
+        events = Events(settings)
+        log = settings.log.kept ? JSONLog(directory.appending("log.json"), settings.log) : nil
     }
 
-    /// Starts the container and stays until it has ended. The client is the one that started the monitor.
-    func run(plan: [UInt8], client socket: OwnedDescriptor, reader: FrameReader) {
+    /// Starts the container and stays until it has ended for good. The client is the one that started the monitor.
+    func run(client socket: OwnedDescriptor, reader: FrameReader) {
         let starter = adopt(socket)
         do throws(LaunchFailure) {
-            let started = try begin(plan)
-            let program = Program(
-                started, settings: settings, log: JSONLog(directory.appending("log.json")), loop: loop)
-            container = program
-            program.finished = { [weak self] _, status in self?.containerEnded(status) }
-            announce(started, to: starter)
+            try claim()
+            let started = try launch()
+            let flags = AttachFlags(rawValue: settings.attach)
+            let times = started.times.map { JSONValue.array([.int(Int64($0.begun)), .int(Int64($0.done))]) }
+            adopt(started)
+            let facts = (state.json.pairs ?? []) + [("times", .array(times))]
+            starter.send(Frame(.started, Array(JSONValue.object(facts).compact.utf8)))
+            responsible = flags.contains(.responsible)
+            if !flags.isDisjoint(with: [.input, .output, .error]) { container?.attach(starter, flags) }
         } catch {
             starter.closesWhenSent = true
             starter.send(Frame(.failed, Array(error.json.compact.utf8)))
             flushClients()
             listener?.close()
             parent.undo()
-            unlink(directory.appending("monitor.sock").string)
+            if lock != nil { unlink(directory.appending("monitor.sock").string) }
             return
         }
         starter.take(reader)
@@ -50,18 +72,37 @@ final class Monitor {
         var busy = true
         while !over {
             let worked = loop.turn(milliseconds: busy ? 1000 : -1)
-            if !worked { trim() }
+            if !worked { Footprint.trim() }
             busy = worked
         }
         flushClients()
         end()
     }
 
-    private func begin(_ plan: [UInt8]) throws(LaunchFailure) -> StartedProcess {
+    // Starting
+
+    /// Takes the container for this monitor: there is one at a time, and none for a container that was removed.
+    private func claim() throws(LaunchFailure) {
+        let file = directory.appending("monitor.lock")
         do throws(DrydockError) {
-            // The monitor before this one may still be putting things away.
-            lock = try FileLock(directory.appending("monitor.lock"))
-            for name in ["exit.json", "run.json"] { unlink(directory.appending(name).string) }
+            let deadline = cl_now() + 30_000_000_000
+            while lock == nil {
+                lock = try FileLock.ifFree(file)
+                if lock != nil { break }
+                // The monitor before this one may still be putting things away; one that looks after it stays.
+                let runs = Files.exists(directory.appending("run.json"))
+                if runs && !Files.exists(directory.appending("exit.json")) || cl_now() > deadline {
+                    throw DrydockError(.conflict, MonitorSettings.alreadyRunning)
+                }
+                usleep(2000)
+            }
+            guard lock?.isLock(of: file) == true else {
+                lock = nil
+                throw DrydockError(.notFound, "No such container: \(settings.id)")
+            }
+            for name in ["exit.json", "run.json", "health.json", "execs.json"] {
+                unlink(directory.appending(name).string)
+            }
             let listener = try UnixSocket.listen(directory.appending("monitor.sock"))
             _ = cl_nonblocking(listener.number)
             self.listener = listener
@@ -69,25 +110,29 @@ final class Monitor {
         } catch {
             throw LaunchFailure(error)
         }
-        return try Launcher(settings: settings, parent: parent, target: -1).launch(plan)
+        hostsSize = (try? FileAt.status(FileAt.workingDirectory, directory.appending("hosts").string))?.size ?? 0
     }
 
-    private func announce(_ started: StartedProcess, to starter: Client) {
-        startedAt = WallClock.now
-        let pid = started.handle.pid
-        let state: [(key: String, value: JSONValue)] = [
-            ("pid", .int(Int64(pid))), ("monitor", .int(Int64(getpid()))), ("startedAt", .int(startedAt)),
-            ("startTime", .int(Int64(ProcessHandle.startTime(pid) ?? 0))), ("network", parent.networkJSON),
-        ]
-        write("run.json", .object(state))
-        let flags = AttachFlags(rawValue: settings.attach)
-        responsible = flags.contains(.responsible)
-        let times = started.times.map { JSONValue.array([.int(Int64($0.begun)), .int(Int64($0.done))]) }
-        starter.send(Frame(.started, Array(JSONValue.object(state + [("times", .array(times))]).compact.utf8)))
-        if !flags.isDisjoint(with: [.input, .output, .error]) { container?.attach(starter, flags) }
+    private func launch() throws(LaunchFailure) -> StartedProcess {
+        try Launcher(settings: settings, parent: parent, target: -1).launch(plan)
     }
 
-    private func write(_ name: String, _ json: JSONValue) {
+    /// Takes over a process that has become the container's program.
+    private func adopt(_ started: StartedProcess) {
+        let program = Program(started, settings: settings, log: log, loop: loop)
+        container = program
+        program.finished = { [weak self] _, status in self?.programEnded(status) }
+        state.begin(started.handle.pid, network: parent.networkJSON, cgroup: parent.cgroup?.birthplace)
+        freezer = Freezer(cgroup: parent.cgroup?.birthplace, name: settings.id, process: started.handle.pid)
+        save()
+        events.record("start")
+        guard let health = settings.health, !check.isEmpty else { return }
+        self.health = HealthCheck(health, self, check, startedAt: state.startedAt)
+    }
+
+    private func save() { write("run.json", state.json) }
+
+    func write(_ name: String, _ json: JSONValue) {
         try? AtomicFile.write(Array(json.compact.utf8), to: directory.appending(name), durable: false)
     }
 
@@ -121,20 +166,28 @@ final class Monitor {
             container.attach(client, AttachFlags(rawValue: frame.payload.first ?? 0))
             client.send(Frame(.done))
         case .exec: exec(frame, client)
-        case .signal:
-            let result: Result<Void, DrydockError> = Result { () throws(DrydockError) in
-                try program?.handle.signal(frame.number)
-            }
-            guard client.program == nil else { return }
-            if case .failure(let error) = result {
-                client.send(Frame(.failed, Array(LaunchFailure(error).json.compact.utf8)))
-            } else {
-                client.send(Frame(.done))
-            }
+        case .signal where client.program != nil: try? program?.handle.signal(frame.number)
+        case .signal: answer(client) { () throws(DrydockError) in try signal(frame.number) }
+        case .stopping:
+            stopping = true
+            kept = frame.payload.first == 1
+            answer(client) { () throws(DrydockError) in if restarting != nil { containerEnded() } }
+        case .pause: answer(client) { () throws(DrydockError) in try pause(true) }
+        case .resume: answer(client) { () throws(DrydockError) in try pause(false) }
+        case .policy:
+            if let json = try? JSONValue(parsing: frame.payload) { policy = RestartPolicy(json) }
+            answer(client) {}
+        case .rename:
+            events.name = String(decoding: frame.payload, as: UTF8.self)
+            answer(client) {}
+        case .root: handOutRoot(to: client)
         case .resize:
             guard frame.payload.count >= 4 else { return }
             let bytes = frame.payload.map(UInt16.init)
-            program?.resize(rows: bytes[0] | bytes[1] << 8, columns: bytes[2] | bytes[3] << 8)
+            let (rows, columns) = (bytes[0] | bytes[1] << 8, bytes[2] | bytes[3] << 8)
+            program?.resize(rows: rows, columns: columns)
+            let size = ["height": String(rows), "width": String(columns)]
+            if program === container { events.record("resize", size) }
         case .wait: client.waits = true
         case .input: client.program?.feed(frame.payload)
         case .inputEnd: client.program?.endInput()
@@ -142,27 +195,56 @@ final class Monitor {
         }
     }
 
+    private func answer(_ client: Client, _ work: () throws(DrydockError) -> Void) {
+        do throws(DrydockError) {
+            try work()
+            client.send(Frame(.done))
+        } catch {
+            client.send(Frame(.failed, Array(LaunchFailure(error).json.compact.utf8)))
+        }
+    }
+
+    private func signal(_ number: Int32) throws(DrydockError) {
+        guard let container, container.status == nil else {
+            throw DrydockError(.conflict, "the container is not running")
+        }
+        try container.handle.signal(number)
+    }
+
+    private func pause(_ wanted: Bool) throws(DrydockError) {
+        guard wanted != state.paused else { return }
+        guard let container, container.status == nil, let freezer else {
+            throw DrydockError(.conflict, "the container is not running")
+        }
+        if wanted { try freezer.freeze() } else { try freezer.thaw() }
+        state.paused = wanted
+        if wanted { health?.hold() } else { health?.goOn() }
+        save()
+        events.record(wanted ? "pause" : "unpause")
+    }
+
+    private func handOutRoot(to client: Client) {
+        answer(client) { () throws(DrydockError) in
+            guard let pid = container?.handle.pid, container?.status == nil else {
+                throw DrydockError(.conflict, "the container is not running")
+            }
+            let root = try OwnedDescriptor.place(FilePath("/proc/\(pid)/root"))
+            client.descriptor = root
+        }
+    }
+
+    // Programs beside the container's own
+
     private func exec(_ frame: Frame, _ client: Client) {
         do throws(LaunchFailure) {
             let request: (settings: JSONValue, plan: [UInt8])
             do throws(DrydockError) { request = try frame.settingsAndPlan() } catch { throw LaunchFailure(error) }
-            guard let container, container.status == nil else {
-                throw LaunchFailure(DrydockError(.conflict, "the container is not running"))
-            }
             let settings = MonitorSettings(request.settings)
-            let target = container.handle.descriptor.number
-            let started = try Launcher(settings: settings, parent: parent, target: target).launch(request.plan)
-            let program = Program(started, settings: settings, log: nil, loop: loop)
-            programs[ObjectIdentifier(program)] = program
-            program.finished = { [weak self] program, status in
-                for client in program.clients {
-                    client.closesWhenSent = true
-                    client.send(.number(.exited, status))
-                }
-                self?.programs[ObjectIdentifier(program)] = nil
-            }
-            let times = started.times.map { JSONValue.array([.int(Int64($0.begun)), .int(Int64($0.done))]) }
-            let facts: JSONValue = ["pid": .int(Int64(started.handle.pid)), "times": .array(times)]
+            let (program, times) = try exec(request.plan, settings)
+            let facts: JSONValue = [
+                "pid": .int(Int64(program.handle.pid)),
+                "times": .array(times.map { JSONValue.array([.int(Int64($0.begun)), .int(Int64($0.done))]) }),
+            ]
             client.send(Frame(.started, Array(facts.compact.utf8)))
             if settings.detached {
                 client.closesWhenSent = true
@@ -175,24 +257,110 @@ final class Monitor {
         }
     }
 
+    /// Starts a program in the container.
+    func exec(
+        _ plan: [UInt8], _ settings: MonitorSettings
+    ) throws(LaunchFailure) -> (program: Program, times: [(begun: UInt64, done: UInt64)]) {
+        guard let container, container.status == nil else {
+            throw LaunchFailure(DrydockError(.conflict, "the container is not running"))
+        }
+        let more = ["execID": settings.execID]
+        events.record("exec_create: \(settings.command)", more)
+        let target = container.handle.descriptor.number
+        let started = try Launcher(settings: settings, parent: parent, target: target).launch(plan)
+        events.record("exec_start: \(settings.command)", more)
+        let program = Program(started, settings: settings, log: nil, loop: loop)
+        programs[ObjectIdentifier(program)] = (program, settings.execID)
+        saveExecs()
+        program.finished = { [weak self] program, status in
+            for client in program.clients {
+                client.closesWhenSent = true
+                client.send(.number(.exited, status))
+            }
+            guard let self else { return }
+            programs[ObjectIdentifier(program)] = nil
+            saveExecs()
+            events.record("exec_die", ["execID": settings.execID, "exitCode": String(status)])
+            program.ended(status)
+        }
+        return (program, started.times)
+    }
+
+    private func saveExecs() {
+        let ids = programs.values.map(\.id).filter { !$0.isEmpty }.sorted()
+        if ids.isEmpty {
+            unlink(directory.appending("execs.json").string)
+        } else {
+            write("execs.json", .array(ids.map(JSONValue.string)))
+        }
+    }
+
+    func healthChanged(to status: String) { events.record("health_status: \(status)") }
+
     // The end
 
-    private func containerEnded(_ status: Int32) {
+    private func programEnded(_ status: Int32) {
         parent.closePorts()
-        let exit: JSONValue = [
-            "code": .int(Int64(status)), "startedAt": .int(startedAt), "finishedAt": .int(WallClock.now),
-            "oom": .bool(parent.cgroup?.ranOutOfMemory ?? false),
-        ]
-        write("exit.json", exit)
+        health?.stop()
+        health = nil
+        let ran = WallClock.now - state.startedAt
+        let outOfMemory = parent.cgroup?.ranOutOfMemory ?? false
+        state.end(status, outOfMemory: outOfMemory)
+        if outOfMemory { events.record("oom") }
+        events.record("die", ["exitCode": String(status), "execDuration": String(ran / 1_000_000_000)])
+        let again = !stopping && policy.restarts(after: status, count: state.restarts)
+        if again {
+            state.restarting = true
+            save()
+        } else {
+            containerEnded()
+        }
+        tellEnd(status, forGood: !again)
+        guard again else { return }
+        restarting = loop.after(backOff.next(ran: ran)) { [weak self] in self?.restart() }
+    }
+
+    /// Tells those who are attached, and those who wait.
+    private func tellEnd(_ status: Int32, forGood: Bool) {
+        let attached = container?.clients ?? []
+        if forGood { responsible = attached.contains { $0.flags.contains(.responsible) && $0.isOpen } }
+        for client in Array(clients.values) {
+            let isAttached = attached.contains { $0 === client }
+            guard forGood || isAttached || client.waits else { continue }
+            client.closesWhenSent = true
+            guard client.waits || isAttached else { continue }
+            client.send(Frame(.exited, Frame.number(.exited, status).payload + [kept ? 1 : 0]))
+        }
+    }
+
+    private func restart() {
+        restarting = nil
+        parent.undo()
+        freezer?.remove()
+        parent = ParentOperations(loop)
+        // The line of the address before is not the new one's.
+        truncate(directory.appending("hosts").string, off_t(hostsSize))
+        // A mount that did not have to survive a crash of the machine left this mark; see overlayfs, "volatile".
+        let mark = FilePath(settings.volatileMark)
+        if !mark.isEmpty, rmdir(mark.string) == 0 { rmdir(mark.removingLastComponent().string) }
+        do throws(LaunchFailure) {
+            let started = try launch()
+            state.restarts += 1
+            adopt(started)
+        } catch {
+            containerEnded()
+            tellEnd(state.code, forGood: true)
+        }
+    }
+
+    private func containerEnded() {
+        loop.cancel(restarting)
+        restarting = nil
+        state.restarting = false
+        write("exit.json", state.exitJSON(stopped: stopping))
         if let listener {
             loop.forget(listener.number)
             listener.close()
-        }
-        let attached = container?.clients ?? []
-        responsible = attached.contains { $0.flags.contains(.responsible) && $0.isOpen }
-        for client in clients.values {
-            client.closesWhenSent = true
-            if client.waits || attached.contains(where: { $0 === client }) { client.send(.number(.exited, status)) }
         }
         over = true
     }
@@ -206,29 +374,12 @@ final class Monitor {
 
     private func end() {
         parent.undo()
+        freezer?.remove()
         unlink(directory.appending("monitor.sock").string)
+        unlink(directory.appending("execs.json").string)
         lock?.unlock()
-        if !responsible, let program = settings.cleanup.first {
+        if !responsible, !kept, let program = settings.cleanup.first {
             _ = try? ChildProcess.spawn(program, settings.cleanup, detached: true, directory: "/")
-        }
-    }
-
-    /// Gives back the memory of code and constants that only the start needed: what was never changed can be read
-    /// again from the file.
-    private func trim() {
-        guard let maps = try? Files.read("/proc/self/smaps") else { return }
-        var mapping: (start: UInt, length: UInt)?
-        for line in String(decoding: maps, as: UTF8.self).split(separator: "\n") {
-            let fields = line.split(separator: " ", omittingEmptySubsequences: true)
-            if fields.count >= 6, fields[1].hasPrefix("r-"), fields[5].hasPrefix("/") {
-                let ends = fields[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
-                mapping = ends.count == 2 ? (ends[0], ends[1] - ends[0]) : nil
-            } else if let known = mapping, fields.first == "Anonymous:" {
-                if fields[1] == "0" { _ = cl_trim_text(known.start, known.length) }
-                mapping = nil
-            } else if fields.count >= 5, !fields[0].hasSuffix(":") {
-                mapping = nil
-            }
         }
     }
 }

@@ -35,11 +35,15 @@ enum MonitorProgram {
                 reader.add(buffer[..<count])
                 guard let frame = try reader.next() else { continue }
                 guard frame.kind == .launch else { return 1 }
-                let (settings, plan) = try frame.settingsAndPlan()
+                let (json, plans) = try frame.settingsAndPlan()
                 buffer = []
-                if once { return SingleLaunch(MonitorSettings(settings), socket).run(plan) }
-                showName(FilePath(MonitorSettings(settings).directory).lastComponent?.string ?? "")
-                try Monitor(MonitorSettings(settings)).run(plan: plan, client: socket, reader: reader)
+                let settings = MonitorSettings(json)
+                if once { return SingleLaunch(settings, socket).run(plans) }
+                showName(FilePath(settings.directory).lastComponent?.string ?? "")
+                let size = settings.planSize > 0 ? min(settings.planSize, plans.count) : plans.count
+                let plan = Array(plans[..<size])
+                let check = Array(plans[size...])
+                try Monitor(settings, plan: plan, check: check).run(client: socket, reader: reader)
                 return 0
             }
         } catch {

@@ -19,6 +19,12 @@ final class Program {
     private(set) var status: Int32?
     /// Called when it has ended and everything that it wrote has been read.
     var finished: (Program, Int32) -> Void = { _, _ in }
+    /// Called after that.
+    var ended: (Int32) -> Void = { _ in }
+    /// How many bytes of what it writes are kept for `collected`.
+    var collects = 0
+    /// The beginning of what it wrote.
+    private(set) var collected: [UInt8] = []
 
     /// A client that has not taken this much yet stops the program's output from being read.
     private static let fullQueue = 1 << 20
@@ -131,6 +137,9 @@ final class Program {
         // A terminal that nobody has open any more ends with EIO.
         guard count > 0 else { return .end }
         log?.append(stream, buffer[..<count])
+        if collected.count < collects {
+            collected.append(contentsOf: buffer[..<min(count, collects - collected.count)])
+        }
         let wanted: AttachFlags = stream == .output ? .output : .error
         let listeners = clients.filter { $0.flags.contains(wanted) }
         if !listeners.isEmpty {

@@ -65,7 +65,7 @@ struct ConfigCommand: AsyncParsableCommand {
 struct SystemCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "system", abstract: "Look after the state.",
-        subcommands: [Check.self, Fetch.self, Erase.self, Cleanup.self])
+        subcommands: [Check.self, Fetch.self, Start.self, Erase.self, Cleanup.self])
 
     /// `drydock system check`
     struct Check: AsyncParsableCommand {
@@ -102,6 +102,24 @@ struct SystemCommand: AsyncParsableCommand {
                             ? "Mend them: drydock system check"
                             : "Remove the images that are named, and pull them again.")
                 }
+            }
+        }
+    }
+
+    /// `drydock system start`
+    struct Start: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Start the containers whose restart policy wants it, after the machine was restarted.")
+
+        /// Whether a command line is one that starts containers: as a user, that needs every identity.
+        static func isMeant(by words: [String]) -> Bool { words.dropFirst().prefix(2) == ["system", "start"] }
+
+        func run() async throws {
+            try await reporting { () async throws(DrydockError) in
+                let outcome = try Composition(places: Places()).engine().startAgain()
+                for name in outcome.started { print(name) }
+                for (name, error) in outcome.failed { print("\(name): \(error.message)") }
+                if let first = outcome.failed.first { throw first.error.exiting(1) }
             }
         }
     }

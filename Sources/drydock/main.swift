@@ -27,7 +27,7 @@ if FilePath(words.first ?? "").lastComponent?.string == "drydock-runtime" {
 if words.dropFirst().first == "runtime" { exit(RuntimeMain.run(Array(words.dropFirst(2)))) }
 if words.dropFirst().first == StandbyCommand.name { exit(StandbyCommand.run()) }
 if SystemCommand.Erase.isMeant(by: words) || SystemCommand.Check.isMeant(by: words)
-    || BundleCommand.isMeant(by: words)
+    || SystemCommand.Start.isMeant(by: words) || BundleCommand.isMeant(by: words)
 {
     do {
         try UserNamespace.enter()

@@ -105,8 +105,8 @@ struct EngineUnitTests {
     }
 
     @Test("Detach keys are read as Docker writes them")
-    func detachKeys() {
-        #expect(DetachKeys.bytes("ctrl-p,ctrl-q") == [0x10, 0x11])
-        #expect(DetachKeys.bytes("ctrl-a,d") == [1, 0x64])
+    func detachKeys() throws {
+        #expect(try DetachKeys.bytes("ctrl-p,ctrl-q") == [0x10, 0x11])
+        #expect(try DetachKeys.bytes("ctrl-a,d") == [1, 0x64])
     }
 }

@@ -46,7 +46,10 @@ struct ClientTests {
             Issue.record("it should have exited")
             return
         }
-        #expect(dead.code == 137 && dead.startedAt == 5)
+        #expect(dead.code == 137 && dead.startedAt == 5 && dead.lost)
+        // What was found is written down: everybody sees the same from then on.
+        #expect(try place.runtime.state("c") == .exited(dead))
+        try Files.removeTree(place.runtime.directory("c").appending("exit.json"))
         let lock = try FileLock(place.runtime.directory("c").appending("monitor.lock"))
         #expect(try place.runtime.state("c").isRunning)
         try place.write("exit.json", #"{"code":3,"startedAt":5,"finishedAt":9,"oom":false}"#)

@@ -6,6 +6,7 @@
 
 #include "files.h"
 #include "jobs.h"
+#include "life.h"
 
 // The plan: what is done between clone and exec, as data. A flattened plan is a header, a table of operations and an
 // area of text; every reference is an offset from the beginning of the plan, 0 meaning "none".

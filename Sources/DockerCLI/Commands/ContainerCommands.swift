@@ -32,11 +32,16 @@ enum ContainerCommands {
     static func restart(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
         let (timeout, signal, span) = (invocation.int("timeout"), invocation.string("signal"), invocation.span)
         return try await each(invocation, context) { engine, name throws(DrydockError) in
-            if try engine.inspectContainer(name, size: false).at("State.Running")?.bool == true {
-                try engine.stop(name, timeout: timeout, signal: signal, span)
-            }
-            _ = try engine.start(name, attach: nil, span)
+            try engine.restart(name, timeout: timeout, signal: signal, span)
         }
+    }
+
+    static func pause(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
+        try await each(invocation, context) { engine, name throws(DrydockError) in try engine.pause(name) }
+    }
+
+    static func unpause(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
+        try await each(invocation, context) { engine, name throws(DrydockError) in try engine.unpause(name) }
     }
 
     static func kill(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
@@ -48,6 +53,11 @@ enum ContainerCommands {
 
     static func remove(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
         let (force, volumes) = (invocation.bool("force"), invocation.bool("volumes"))
+        if invocation.bool("link") {
+            return try await each(invocation, context) { engine, name throws(DrydockError) in
+                try engine.removeLink(name)
+            }
+        }
         return try await each(invocation, context, force: force) { engine, name throws(DrydockError) in
             try engine.removeContainer(name, force: force, volumes: volumes)
         }
@@ -117,6 +127,7 @@ enum ContainerCommands {
         var request = LogRequest(container: invocation.arguments[0])
         request.follow = invocation.bool("follow")
         request.timestamps = invocation.bool("timestamps")
+        request.details = invocation.bool("details")
         let tail = invocation.string("tail") ?? "all"
         request.tail = Int(tail).flatMap { $0 < 0 ? nil : $0 }
         request.since = try moment("since", invocation, context)

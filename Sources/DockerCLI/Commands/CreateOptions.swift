@@ -60,6 +60,7 @@ struct CreateOptions {
             case .tmpfs(let target, let options): request.tmpfs[target] = options
             }
         }
+        try readLife(into: &request)
         return request
     }
 

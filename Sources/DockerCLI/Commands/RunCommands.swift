@@ -72,10 +72,8 @@ enum RunCommands {
     ) async throws(Failure) -> CreatedContainer {
         let span = invocation.span
         let file = request.isolation.containerIDFile
-        if !file.isEmpty, exists(context.absolute(file), context) {
-            throw .message(
-                "container ID file found, make sure the other container isn't running or delete \(file)", status: 125)
-        }
+        let idFile = try file.isEmpty ? nil : IDFile(context.absolute(file), named: file)
+        defer { idFile?.close() }
         if request.pull == .always { try await pull(request, engine, invocation, context) }
         var created: CreatedContainer
         do throws(Failure) {
@@ -89,22 +87,9 @@ enum RunCommands {
             try await pull(request, engine, invocation, context)
             created = try await blocking { () throws(DrydockError) in try engine.create(request, span) }
         }
-        if !file.isEmpty {
-            try client { () throws(DrydockError) in
-                try context.writeFile(context.absolute(file), Array(created.id.utf8))
-            }
-        }
+        try idFile?.write(created.id)
         for warning in created.warnings { context.errors.line("WARNING: \(warning)") }
         return created
-    }
-
-    private static func exists(_ path: String, _ context: CommandContext) -> Bool {
-        do throws(DrydockError) {
-            _ = try context.readFile(path)
-            return true
-        } catch {
-            return error.code != .notFound && error.errno != 2
-        }
     }
 
     private static func isMissing(_ request: CreateRequest, _ engine: any EngineOperations) -> Bool {
@@ -161,6 +146,9 @@ enum RunCommands {
         if document.at("State.Paused")?.bool == true {
             throw .message("You cannot attach to a paused container, unpause it first")
         }
+        if document.at("State.Restarting")?.bool == true {
+            throw .message("You cannot attach to a restarting container, wait until it is running")
+        }
         var options = AttachOptions()
         options.stdin = !invocation.bool("no-stdin") && document.at("Config.OpenStdin")?.bool == true
         options.detachKeys = invocation.string("detach-keys")
@@ -170,7 +158,9 @@ enum RunCommands {
         }
         let attach = options
         let status = try await blocking { () throws(DrydockError) in try engine.attach(name, attach) }
-        return status ?? 0
+        // Docker's client counts leaving as a failure here, and not with `run` and `start`.
+        guard let status else { throw .message("read escape sequence") }
+        return status
     }
 
     static func exec(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
@@ -190,6 +180,11 @@ enum RunCommands {
             throw .message("the input device is not a TTY")
         }
         let (final, span) = (request, invocation.span)
-        return try await blocking { () throws(DrydockError) in try engine.exec(final, span) }
+        do throws(Failure) {
+            return try await blocking { () throws(DrydockError) in try engine.exec(final, span) }
+        } catch {
+            if let left = error.error, left.message == ExecRequest.leftMessage { throw .client(left) }
+            throw error
+        }
     }
 }

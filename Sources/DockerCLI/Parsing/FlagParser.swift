@@ -1,3 +1,5 @@
+import Diagnostics
+
 /// Reads flags and arguments by the rules of Go's `pflag`, which Docker's command line uses: letters can be joined
 /// (`-it`), a value can be attached (`--name=x`, `-ex`), truth values take theirs only with `=`, `--` ends the flags.
 struct FlagParser {
@@ -107,6 +109,14 @@ struct FlagParser {
                 throw wrong("strconv.ParseInt: parsing \"\(value)\": invalid syntax")
             }
             given[flag.name] = [String(number)]
+        case .duration:
+            guard
+                value == "0"
+                    || HumanUnits.seconds(ofGoDuration: value.hasPrefix("-") ? String(value.dropFirst()) : value) != nil
+            else {
+                throw wrong("time: invalid duration \(Units.quoted(value))")
+            }
+            given[flag.name] = [value]
         case .environment:
             guard !value.isEmpty, !value.hasPrefix("=") else { throw wrong("invalid environment variable: \(value)") }
             given[flag.name, default: []].append(value)

@@ -29,6 +29,14 @@ struct Invocation: Sendable {
     /// The number of a flag.
     func int(_ name: String) -> Int? { value(name).flatMap { Int($0) } }
 
+    /// The span of time of a flag: nanoseconds, 0 where it was not given.
+    func nanoseconds(_ name: String) -> Int64 {
+        guard let text = value(name), text != "0" else { return 0 }
+        let isNegative = text.hasPrefix("-")
+        let seconds = HumanUnits.seconds(ofGoDuration: isNegative ? String(text.dropFirst()) : text) ?? 0
+        return Int64((isNegative ? -seconds : seconds) * 1e9)
+    }
+
     /// All values of a repeated flag.
     func list(_ name: String) -> [String] {
         assert(spec.flag(named: name) != nil, "undeclared flag \(name)")

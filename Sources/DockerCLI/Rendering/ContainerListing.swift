@@ -98,7 +98,9 @@ enum ContainerListing {
         func since(_ moment: Int64?) -> String { Units.duration(max(0, now - Double(moment ?? container.created))) }
         switch container.status {
         case .created: return "Created"
-        case .running: return "Up \(since(container.startedAt))"
+        case .running:
+            let health = container.health.map { $0 == "starting" ? " (health: starting)" : " (\($0))" }
+            return "Up \(since(container.startedAt))" + (health ?? "")
         case .paused: return "Up \(since(container.startedAt)) (Paused)"
         case .restarting: return "Restarting (\(container.exitCode ?? 0)) \(since(container.finishedAt)) ago"
         case .exited: return "Exited (\(container.exitCode ?? 0)) \(since(container.finishedAt)) ago"

@@ -1,16 +1,19 @@
 /// Lines up text whose cells end with tabs, by the rules of Go's `text/tabwriter` with the settings that Docker uses:
-/// columns at least 10 wide, 3 spaces between them; a column is as wide as the lines next to each other need.
+/// columns at least 10 wide (20 for `top`), 3 spaces between them; a column is as wide as the lines next to each other need.
 enum TabWriter {
     private static let least = 10
     private static let gap = 3
 
     /// Lines up text.
-    static func align(_ text: String) -> String {
+    /// - Parameters:
+    ///   - least: how wide a column is at least.
+    ///   - gap: the spaces between two columns.
+    static func align(_ text: String, least: Int = 10, gap: Int = 3) -> String {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map {
             $0.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
         }
         var widths = lines.map { _ in [Int]() }
-        assign(&widths, lines, from: 0, to: lines.count, column: 0)
+        assign(&widths, lines, from: 0, to: lines.count, column: 0, (least, gap))
         return zip(lines, widths).map { cells, widths in
             var line = ""
             for (place, cell) in cells.enumerated() {
@@ -62,7 +65,8 @@ enum TabWriter {
 
     /// Gives the lines that have a cell ending with a tab at `column` a common width, block by block.
     private static func assign(
-        _ widths: inout [[Int]], _ lines: [[String]], from: Int, to: Int, column: Int
+        _ widths: inout [[Int]], _ lines: [[String]], from: Int, to: Int, column: Int,
+        _ room: (least: Int, gap: Int)
     ) {
         var line = from
         while line < to {
@@ -71,13 +75,13 @@ enum TabWriter {
                 continue
             }
             var end = line
-            var widest = least
+            var widest = room.least
             while end < to, column < lines[end].count - 1 {
-                widest = max(widest, width(lines[end][column]) + gap)
+                widest = max(widest, width(lines[end][column]) + room.gap)
                 end += 1
             }
             for member in line..<end { widths[member].append(widest) }
-            assign(&widths, lines, from: line, to: end, column: column + 1)
+            assign(&widths, lines, from: line, to: end, column: column + 1, room)
             line = end
         }
     }

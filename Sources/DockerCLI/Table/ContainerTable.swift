@@ -40,8 +40,8 @@ extension CommandTable {
                         "until", nil, .string,
                         "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)"
                     ),
-                ], .exactly(1), needs: reads, operands: [.container], missingFlags: ["details"],
-                action: ContainerCommands.logs),
+                    Flag("details", "Show extra details provided to logs"),
+                ], .exactly(1), needs: reads, operands: [.container], action: ContainerCommands.logs),
             CommandSpec(
                 "container ls", aliases: ["container list", "container ps", "ps"], "[OPTIONS]", "List containers",
                 flags: [
@@ -68,9 +68,9 @@ extension CommandTable {
                 "Remove one or more containers",
                 flags: [
                     Flag("force", "f", "Force the removal of a running container (uses SIGKILL)"),
+                    Flag("link", "l", "Remove the specified link"),
                     Flag("volumes", "v", "Remove anonymous volumes associated with the container"),
-                ], .atLeast(1), needs: changes, operands: [.container], missingFlags: ["link"],
-                missingLetters: ["l": "link"],
+                ], .atLeast(1), needs: changes, operands: [.container],
                 action: ContainerCommands.remove),
             CommandSpec(
                 "container stop", aliases: ["stop"], "[OPTIONS] \(many)", "Stop one or more running containers",

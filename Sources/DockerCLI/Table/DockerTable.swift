@@ -18,11 +18,9 @@ extension CommandTable {
         ], missing: missingCommands)
 
     private static let missingCommands: [[String]] = [
-        "build", "builder", "buildx", "checkpoint", "compose", "config", "context", "cp", "manifest annotate",
-        "manifest create", "manifest push", "manifest rm", "network", "node",
-        "pause", "plugin", "secret", "service", "stack", "stats", "swarm", "top", "trust", "unpause", "update",
-        "volume", "container cp", "container pause", "container stats", "container top", "container unpause",
-        "container update", "image build",
+        "build", "builder", "buildx", "checkpoint", "compose", "config", "context", "manifest annotate",
+        "manifest create", "manifest push", "manifest rm", "network", "node", "plugin", "secret", "service", "stack",
+        "swarm", "trust", "volume", "image build",
     ].map { $0.split(separator: " ").map(String.init) }
 
     private static let otherCommands: [CommandSpec] = [

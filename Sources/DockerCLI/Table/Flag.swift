@@ -16,6 +16,8 @@ struct Flag: Sendable {
         case environment
         /// `stdin`, `stdout` or `stderr`, as often as wanted.
         case stream
+        /// A span of time as Go writes it: `1m30s`.
+        case duration
     }
 
     /// The long name, without dashes.
@@ -75,6 +77,7 @@ struct Flag: Sendable {
         case .int: "int"
         case .list, .environment, .stream: "list"
         case .filter: "filter"
+        case .duration: "duration"
         }
     }
 

@@ -82,15 +82,14 @@ enum Flags {
             Flag("user", "u", .string, "Username or UID (format: <name|uid>[:<group|gid>])"),
             Flag("volume", "v", .list, "Bind mount a volume", names: .volume),
             Flag("workdir", "w", .string, "Working directory inside the container"),
-        ]
+        ] + life
     }
 
     /// Docker's flags of `create` and `run` that are not here yet.
     static let missingAtCreate = [
         "blkio-weight-device", "cpu-count", "cpu-percent", "cpu-rt-period", "cpu-rt-runtime", "device-read-bps",
-        "device-read-iops", "device-write-bps", "device-write-iops", "gpus", "health-cmd", "health-interval",
-        "health-retries", "health-start-interval", "health-start-period", "health-timeout", "ip", "ip6", "isolation",
-        "kernel-memory", "link", "link-local-ip", "log-driver", "log-opt", "network-alias", "no-healthcheck",
-        "restart", "storage-opt", "use-api-socket", "volume-driver", "volumes-from",
+        "device-read-iops", "device-write-bps", "device-write-iops", "gpus", "ip", "ip6", "isolation",
+        "kernel-memory", "link", "link-local-ip", "network-alias", "storage-opt", "use-api-socket", "volume-driver",
+        "volumes-from",
     ]
 }

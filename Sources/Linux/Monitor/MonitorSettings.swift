@@ -22,6 +22,29 @@ public struct MonitorSettings: Sendable, Equatable {
     public var stopSignal: Int32 = 15
     /// Whether a program started by `exec` belongs to nobody.
     public var detached = false
+    /// The name of a program started by `exec`: 64 hexadecimal digits.
+    public var execID = ""
+    /// The words that events tell of a program started by `exec`.
+    public var command = ""
+    /// The container's id.
+    public var id = ""
+    /// When it is started again.
+    public var restart = RestartPolicy()
+    /// How its health is looked after, where it is.
+    public var health: HealthSettings?
+    /// How what it writes is kept.
+    public var log = LogSettings()
+    /// Where events are written; empty for nowhere.
+    public var events = ""
+    /// What events tell of the container: its name, its image, its labels.
+    public var attributes: [String: String] = [:]
+    /// A directory whose presence keeps the container's file system from being mounted again; empty for none.
+    public var volatileMark = ""
+    /// The length of the container's plan, where the plan of its health check follows.
+    public var planSize = 0
+
+    /// What a monitor says that comes to a container which another one looks after.
+    public static let alreadyRunning = "the container is already running"
 
     /// Whether the monitor only starts the process, with its own standard streams, and leaves it to who comes above.
     public var once = false
@@ -49,6 +72,16 @@ public struct MonitorSettings: Sendable, Equatable {
         cleanup = (json["cleanup"]?.array ?? []).compactMap(\.string)
         stopSignal = Int32(truncatingIfNeeded: json["stopSignal"]?.int ?? 15)
         detached = json["detached"]?.bool ?? false
+        execID = json["execID"]?.string ?? ""
+        command = json["command"]?.string ?? ""
+        id = json["id"]?.string ?? ""
+        restart = RestartPolicy(json["restart"] ?? .null)
+        health = HealthSettings(json["health"] ?? .null)
+        log = LogSettings(json["log"] ?? .null)
+        events = json["events"]?.string ?? ""
+        for (key, value) in json["attributes"]?.pairs ?? [] { attributes[key] = value.string }
+        volatileMark = json["volatileMark"]?.string ?? ""
+        planSize = Int(json["planSize"]?.int ?? 0)
         once = json["once"]?.bool ?? false
         preserve = Int32(truncatingIfNeeded: json["preserve"]?.int ?? 0)
         consoleSocket = json["consoleSocket"]?.string ?? ""
@@ -62,10 +95,25 @@ public struct MonitorSettings: Sendable, Equatable {
             "directory": .string(directory), "terminal": .bool(terminal), "openInput": .bool(openInput),
             "inputOnce": .bool(inputOnce), "attach": .int(Int64(attach)), "rows": .int(Int64(rows)),
             "columns": .int(Int64(columns)), "cleanup": .array(cleanup.map(JSONValue.string)),
-            "stopSignal": .int(Int64(stopSignal)), "detached": .bool(detached), "once": .bool(once),
-            "preserve": .int(Int64(preserve)),
+            "stopSignal": .int(Int64(stopSignal)), "detached": .bool(detached), "execID": .string(execID),
+            "command": .string(command), "id": .string(id), "restart": restart.json, "health": health?.json ?? .null,
+            "log": log.json, "events": .string(events),
+            "attributes": .object(attributes.map { (key: $0.key, value: .string($0.value)) }),
+            "volatileMark": .string(volatileMark), "planSize": .int(Int64(planSize)),
+            "once": .bool(once), "preserve": .int(Int64(preserve)),
             "consoleSocket": .string(consoleSocket), "target": .int(Int64(target)),
             "startSocket": .string(startSocket),
         ]
     }
+}
+
+extension RestartPolicy {
+    /// Reads a policy; `no` where there is none.
+    public init(_ json: JSONValue) {
+        self.init(
+            Name(rawValue: json["name"]?.string ?? "") ?? .no, retries: Int(json["retries"]?.int ?? 0))
+    }
+
+    /// The policy as JSON.
+    public var json: JSONValue { ["name": .string(name.rawValue), "retries": .int(Int64(retries))] }
 }

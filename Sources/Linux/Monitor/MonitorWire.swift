@@ -16,6 +16,18 @@ public enum FrameKind: UInt8, Sendable {
     case resize = 0x52
     /// Tell when the container ends.
     case wait = 0x57
+    /// Somebody stops the container: it is not started again when it ends.
+    case stopping = 0x51
+    /// Freeze the container's processes.
+    case pause = 0x50
+    /// Let them go on.
+    case resume = 0x55
+    /// Change when the container is started again, see `RestartPolicy`.
+    case policy = 0x4d
+    /// The events tell another name of the container from now on.
+    case rename = 0x4e
+    /// Hand out the container's root directory: it comes with `done`.
+    case root = 0x72
     /// Bytes for standard input.
     case input = 0x49
     /// Standard input is at its end.
