@@ -79,9 +79,10 @@ struct HubResponder: HTTPResponder {
         }
         // How containerd names the registry that it means when it asks a mirror.
         if let query = request.uri.query, query.contains("ns="), let name = FormFields(query).first("ns"),
-            name != Reference.defaultRegistry, misses.knows(name), !target.repository.hasPrefix(name + "/")
+            name != Reference.defaultRegistry, let prefix = misses.prefix(of: name),
+            !target.repository.hasPrefix(prefix)
         {
-            target.repository = "\(name)/\(target.repository)"
+            target.repository = prefix + target.repository
         }
         guard Reference.isRepository(target.repository), target.repository.utf8.count <= 255 else {
             throw HubRefusal(.badRequest, "NAME_INVALID", "invalid repository name")

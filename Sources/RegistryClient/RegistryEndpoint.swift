@@ -1,5 +1,5 @@
 import Diagnostics
-import OCI
+public import OCI
 
 /// Where a registry's API is.
 struct RegistryEndpoint: Sendable, Hashable {
@@ -34,6 +34,11 @@ struct RegistryEndpoint: Sendable, Hashable {
 
     /// The URL of something below `/v2/`.
     func url(_ path: String) -> String { "\(base)/v2/\(path)" }
+}
+
+extension Reference {
+    /// Whether the registry is on this machine, where plain HTTP is what is nearly always spoken.
+    public var isOnThisMachine: Bool { RegistryEndpoint.isLoopback(registry) }
 }
 
 /// The parts of an absolute URL that requests and messages need.

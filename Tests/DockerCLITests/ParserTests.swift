@@ -47,6 +47,12 @@ struct ParserTests {
         #expect(outcome.output == "c1\nc2\n")
     }
 
+    @Test("Names that flags had before still work", arguments: ["--time", "--timeout", "-t"])
+    func formerNames(flag: String) async {
+        let outcome = await docker("stop \(flag) 1 c1", engine: FakeEngine())
+        #expect(outcome.output == "c1\n" && outcome.status == 0, "\(outcome.errors)")
+    }
+
     @Test("The environment comes from files, from flags and from here")
     func environment() async {
         let request = await request(

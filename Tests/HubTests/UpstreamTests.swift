@@ -200,6 +200,19 @@ private final class CountingUpstream: Sendable {
             #expect(missing?.code == .notFound)
             #expect(try registry.check().problems.isEmpty)
 
+            // By the name of a registry on this machine: in plain HTTP, and below that name without its port.
+            let local = "\(upstream.address.host):\(upstream.address.port)/library/multi:1"
+            let byName = try HubRegistry(data: directory.path.appending("by-name"))
+            _ = try await HubMirror(registry: byName, settings: HubSettings(data: byName.data)).fetch(
+                try Reference(parsing: local), platforms: arm)
+            let name = "\(upstream.address.host)/library/multi"
+            #expect(try byName.manifest("1", in: name)?.bytes == index)
+            let carried = directory.path.appending("by-name.tar")
+            _ = try byName.exportArchive(to: carried)
+            let receiver = try HubRegistry(data: directory.path.appending("receiver"))
+            _ = try receiver.importArchive(from: carried)
+            #expect(try receiver.manifest("1", in: name)?.bytes == index)
+
             try Files.makeDirectories(registry.packages.appending("v3.5"))
             try AtomicFile.write("index".utf8, to: registry.packages.appending("v3.5/APKINDEX.tar.gz"))
             try registry.describe("library/multi", "Two platforms", stars: 3)

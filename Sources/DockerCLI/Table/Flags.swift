@@ -22,7 +22,8 @@ enum Flags {
     static let detachKeys = Flag(
         "detach-keys", nil, .string, "Override the key sequence for detaching a container")
     static let signal = Flag("signal", "s", .string, "Signal to send to the container", values: signals)
-    static let stopTimeout = Flag("timeout", "t", .int, "Seconds to wait before killing the container")
+    static let stopTimeout = Flag(
+        "timeout", "t", .int, "Seconds to wait before killing the container", oldName: "time")
     static let pullPlatform = Flag(
         "platform", nil, .string, "Set platform if server is multi-platform capable")
     static let force = Flag("force", "f", "Do not prompt for confirmation")

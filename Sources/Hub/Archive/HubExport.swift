@@ -242,8 +242,11 @@ private struct ExportPlan {
 extension Reference {
     /// The name that the repository has in a hub: that of another registry stands before it.
     var hubRepository: String {
-        registry == Self.defaultRegistry ? repository : "\(registry)/\(repository)"
+        registry == Self.defaultRegistry ? repository : "\(Self.hubName(ofRegistry: registry))/\(repository)"
     }
+
+    /// A registry's name as the first part of a repository's: without the port, which the grammar of names forbids.
+    static func hubName(ofRegistry registry: String) -> String { String(registry.prefix { $0 != ":" }) }
 
     /// The other way round.
     init(hubRepository: String, tag: String?) {

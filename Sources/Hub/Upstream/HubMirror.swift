@@ -57,9 +57,16 @@ public struct HubMirror: Sendable {
             throw DrydockError(
                 .unavailable, "cannot fetch \(image.familiar): --offline", remedy: "Import a file instead.")
         }
+        guard Reference.isRepository(image.hubRepository) else {
+            throw DrydockError(
+                .invalidArgument, "cannot fetch \(image.familiar)",
+                reason: "its name cannot be a repository's name in a hub", remedy: "Name the registry by a host name.")
+        }
         var chosen = settings
         if image.registry != Reference.defaultRegistry {
-            chosen.otherUpstreams[image.registry] = chosen.otherUpstreams[image.registry] ?? "https://\(image.registry)"
+            let scheme = image.isOnThisMachine ? "http" : "https"
+            chosen.otherUpstreams[image.registry] =
+                chosen.otherUpstreams[image.registry] ?? "\(scheme)://\(image.registry)"
         }
         guard let upstream = PullThrough.upstreams(chosen).first(where: { $0.name == image.registry }) else {
             throw DrydockError(

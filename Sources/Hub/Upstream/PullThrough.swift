@@ -57,12 +57,14 @@ final class PullThrough: Sendable {
         for upstream in upstreams { await upstream.client.shutdown() }
     }
 
-    /// Whether a registry of that name is one of the upstreams (the `ns` parameter of containerd's mirrors).
-    func knows(_ name: String) -> Bool { upstreams.contains { $0.name == name } }
+    /// What the repositories of a registry begin with, where it is one of the upstreams (the `ns` parameter of
+    /// containerd's mirrors).
+    func prefix(of name: String) -> String? { upstreams.first { $0.name == name }?.prefix }
 
     /// The upstream of a repository.
     private func upstream(of repository: String) -> Upstream? {
-        if let named = upstreams.first(where: { repository.hasPrefix($0.name + "/") }) { return named }
+        let others = upstreams.filter { $0.name != Reference.defaultRegistry }
+        if let named = others.first(where: { repository.hasPrefix($0.prefix) }) { return named }
         let first = repository.prefix { $0 != "/" }
         if first.contains(".") { return nil }
         return upstreams.first { $0.name == Reference.defaultRegistry }

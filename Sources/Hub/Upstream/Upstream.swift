@@ -15,6 +15,8 @@ final class Upstream: Sendable {
     }
 
     let name: String
+    /// What its repositories begin with here: the name without a port.
+    let prefix: String
     let client: RegistryClient
     private let state = Mutex(State())
     /// How long something that was not found, or an upstream that did not answer, is not asked for again.
@@ -25,6 +27,7 @@ final class Upstream: Sendable {
     ///   - address: where it is, `https://quay.io`.
     init(name: String, address: String, credentials: CredentialStore, patience: Duration) {
         self.name = name
+        prefix = Reference.hubName(ofRegistry: name) + "/"
         var settings = RegistrySettings(credentials: credentials, dockerHub: { () throws(DrydockError) in address })
         settings.connectTimeout = patience
         settings.retry.attempts = 2
@@ -38,7 +41,7 @@ final class Upstream: Sendable {
 
     /// The repository's name there.
     func remote(_ repository: String) -> String {
-        name == Reference.defaultRegistry ? repository : String(repository.dropFirst(name.utf8.count + 1))
+        name == Reference.defaultRegistry ? repository : String(repository.dropFirst(prefix.count))
     }
 
     /// What to ask the client for. It knows this registry by the name of the default one.
