@@ -92,6 +92,7 @@ _Noreturn void cl_interpret(cl_plan *plan, const cl_launch *launch) {
     run state = {.plan = plan, .launch = *launch, .root = -1, .terminal = -1}, *r = &state;
     cl_op *op = operations(plan);
     umask(0);
+    if (launch->parent >= 0) close(launch->parent);
     for (r->index = 0; r->index < plan->count; r->index++) {
         cl_op *now = &op[r->index];
         if (plan->step) {

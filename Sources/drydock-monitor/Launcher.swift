@@ -63,6 +63,13 @@ struct Launcher {
     let parent: ParentOperations
     /// The container's process, for a plan that joins it; -1 without.
     let target: Int32
+    private let fault = PlanFault()
+
+    init(settings: MonitorSettings, parent: ParentOperations, target: Int32) {
+        self.settings = settings
+        self.parent = parent
+        self.target = target
+    }
 
     func launch(_ plan: [UInt8]) throws(LaunchFailure) -> StartedProcess {
         var streams: ProgramStreams
@@ -84,8 +91,10 @@ struct Launcher {
         guard count >= MemoryLayout<cl_plan>.size else {
             throw LaunchFailure(DrydockError(.corrupt, "a plan that is none"))
         }
+        if fault != nil { PlanFault.makeStepwise(&plan) }
         var launch = cl_launch()
         launch.channel = channel.child.number
+        launch.parent = channel.own.number
         launch.target = target
         launch.input = streams.childInput.number
         launch.output = streams.childOutput.number
@@ -153,7 +162,9 @@ struct Launcher {
                 }
                 own.append((Int(record.index), begun, cl_now()))
                 answer(channel)
-            case UInt32(CL_REC_STEP): answer(channel)
+            case UInt32(CL_REC_STEP):
+                fault?.reach(Int(record.index), child: process.pid)
+                answer(channel)
             case UInt32(CL_REC_CONSOLE):
                 let terminal = OwnedDescriptor(descriptor)
                 guard !settings.consoleSocket.isEmpty else {

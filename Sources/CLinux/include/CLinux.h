@@ -121,6 +121,7 @@ typedef struct {
 // What belongs to one launch and not to the plan.
 typedef struct {
     int channel;            // the child's end; close-on-exec
+    int parent;             // the other end, which the child closes: so it sees when the monitor dies; or -1
     int target;             // pidfd of the container for CL_OP_SETNS, or -1
     int input, output, error;
     int cgroup;             // descriptor of a version 2 cgroup to be born in, or -1
