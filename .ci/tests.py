@@ -77,8 +77,10 @@ def follow(path, run, stop):
             rest += stream.read()
             *lines, rest = rest.split(b"\n")
             for line in lines:
-                if line.strip():
-                    run.take(json.loads(line))
+                try:
+                    run.take(json.loads(line or b"{}"))
+                except ValueError:
+                    continue  # a line that a crash cut off
             if ended:
                 return
             time.sleep(0.1)
