@@ -43,7 +43,10 @@ extension HubResponder {
         case ("accounts", 3, .put) where parts[2] == "password": return try await changePassword(request, of: parts[1])
         case ("repositories", 2..., .patch):
             return try await describe(request, parts.dropFirst().joined(separator: "/"))
-        case ("accounts", 1, _), ("accounts", 3, _), ("repositories", 2..., _): throw HubRefusal.unsupported
+        case ("certificate", 1, _), ("accounts", 2, _): throw HubRefusal.unsupported(.get)
+        case ("accounts", 1, _): throw HubRefusal.unsupported(.post)
+        case ("accounts", 3, _) where parts[2] == "password": throw HubRefusal.unsupported(.put)
+        case ("repositories", 2..., _): throw HubRefusal.unsupported(.patch)
         default: throw HubRefusal(.notFound, "UNSUPPORTED", "there is nothing at \(path)")
         }
     }

@@ -42,7 +42,7 @@ extension HubResponder {
             }
             guard removed else { throw HubRefusal.unknownBlob(digest) }
             return Response(status: .accepted)
-        default: throw HubRefusal.unsupported
+        default: throw HubRefusal.unsupported(.get, .head, .delete)
         }
     }
 
@@ -87,15 +87,16 @@ extension HubResponder {
         }
         var headers = headers
         headers[.acceptRanges] = "bytes"
+        if let tag = headers[.eTag], request.has(tag) { return Response(status: .notModified, headers: headers) }
         var range: Range<Int64> = 0..<size
         var status = HTTPResponse.Status.ok
-        if let text = request.headers[.range], text.hasPrefix("bytes="), !text.contains(",") {
-            guard let wanted = Self.range(text.dropFirst(6), of: size) else {
-                headers[.contentRange] = "bytes */\(size)"
-                var refusal = HubRefusal(.rangeNotSatisfiable, "RANGE_INVALID", "the range is outside of the blob")
-                refusal.headers = headers
-                throw refusal
-            }
+        switch WantedRange(request.headers, of: size, tag: headers[.eTag]) {
+        case .whole: break
+        case .nothing:
+            var refusal = HubRefusal(.rangeNotSatisfiable, "RANGE_INVALID", "the range is outside of the blob")
+            refusal.headers = [.acceptRanges: "bytes", .contentRange: "bytes */\(size)"]
+            throw refusal
+        case .part(let wanted):
             range = wanted
             status = .partialContent
             headers[.contentRange] = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(size)"
@@ -144,19 +145,5 @@ extension HubResponder {
             }
             return buffer
         }
-    }
-
-    /// The bytes that `first-last`, `first-` or `-count` means; nil where none of them exist.
-    static func range(_ text: Substring, of size: Int64) -> Range<Int64>? {
-        let parts = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2 else { return nil }
-        if parts[0].isEmpty {
-            guard let count = Int64(parts[1]), count > 0, size > 0 else { return nil }
-            return max(0, size - count)..<size
-        }
-        guard let first = Int64(parts[0]), first >= 0, first < size else { return nil }
-        if parts[1].isEmpty { return first..<size }
-        guard let last = Int64(parts[1]), last >= first else { return nil }
-        return first..<(min(last, size - 1) + 1)
     }
 }

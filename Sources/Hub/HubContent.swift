@@ -196,8 +196,10 @@ extension HubRegistry {
     }
 
     /// The repositories after `last` that have something in them and that a user may see, sorted.
-    func repositories(after last: String?, limit: Int, user: String?) throws(DrydockError) -> [String] {
-        let own = user.map { $0 + "/" } ?? " "
+    func repositories(after last: String?, limit: Int, user: String?, isOwner: Bool = false)
+        throws(DrydockError) -> [String]
+    {
+        let own = Self.visible(to: user, isOwner)
         return try database.read { database in
             try String.fetchAll(
                 database,
@@ -206,6 +208,11 @@ extension HubRegistry {
                     AND EXISTS (SELECT 1 FROM manifest WHERE repository = repository.name) ORDER BY name LIMIT ?
                     """, arguments: [last ?? "", own.utf8.count, own, limit])
         }
+    }
+
+    /// What the names of the private repositories begin with that a user may see.
+    private static func visible(to user: String?, _ isOwner: Bool) -> String {
+        isOwner ? "" : user.map { $0 + "/" } ?? " "
     }
 
     /// Whether a repository exists.
@@ -307,8 +314,10 @@ extension HubRegistry {
     }
 
     /// Repositories whose name or description contains a term: the best known first.
-    func search(_ term: String, limit: Int, user: String?) throws(DrydockError) -> [JSONValue] {
-        let own = user.map { $0 + "/" } ?? " "
+    func search(_ term: String, limit: Int, user: String?, isOwner: Bool = false)
+        throws(DrydockError) -> [JSONValue]
+    {
+        let own = Self.visible(to: user, isOwner)
         let pattern =
             "%"
             + term.lowercased().replacing("\\", with: "\\\\").replacing("%", with: "\\%").replacing("_", with: "\\_")

@@ -66,6 +66,8 @@ final class HubGate: Sendable {
     private let hashing = NIOThreadPool(numberOfThreads: 2)
     private let known = Mutex<[SHA256Digest: Known]>([:])
     private let tokens = Mutex<[String: HubToken]>([:])
+    /// The logins that are being looked at, so that many connections of one client cost one hash.
+    private let running = Mutex<[SHA256Digest: Task<String, any Error>]>([:])
 
     init(registry: HubRegistry) async throws(DrydockError) {
         self.registry = registry
@@ -133,31 +135,43 @@ final class HubGate: Sendable {
     /// The user that Basic credentials belong to.
     func login(basic encoded: String) async throws -> String {
         let fingerprint = SHA256.hash(data: Array(encoded.utf8))
-        let now = ContinuousClock.now
         let salts = try await policy().salts
-        if let user = known.withLock({ $0[fingerprint] }), user.until > now, salts[user.user] == user.salt {
+        if let user = known.withLock({ $0[fingerprint] }), user.until > .now, salts[user.user] == user.salt {
             return user.user
         }
+        let task = running.withLock { running in
+            if let known = running[fingerprint] { return known }
+            let task = Task {
+                defer { self.running.withLock { $0[fingerprint] = nil } }
+                return try await self.check(encoded, fingerprint, salts)
+            }
+            running[fingerprint] = task
+            return task
+        }
+        return try await task.value
+    }
+
+    private func check(
+        _ encoded: String, _ fingerprint: SHA256Digest, _ salts: [String: [UInt8]]
+    ) async throws -> String {
         let wrong = HubRefusal(.unauthorized, "UNAUTHORIZED", "incorrect username or password")
         guard let bytes = Base64.decode(encoded), let colon = bytes.firstIndex(of: UInt8(ascii: ":")) else {
             throw wrong
         }
         let name = String(decoding: bytes[..<colon], as: UTF8.self)
         let password = String(decoding: bytes[(colon + 1)...], as: UTF8.self)
-        guard let pause = throttle.pause(for: name) else {
+        guard let pause = throttle.begin(name) else {
             throw HubRefusal(.tooManyRequests, "TOOMANYREQUESTS", "too many failed login attempts for \(name)")
         }
+        var isRight = false
+        defer { throttle.end(name, isRight: isRight) }
         if pause > .zero { try await Task.sleep(for: pause) }
         let registry = registry
-        let isRight = try await hashing.runIfActive { try registry.verify(name, password: password) }
-        guard isRight else {
-            throttle.failed(name)
-            throw wrong
-        }
-        throttle.succeeded(name)
+        isRight = try await hashing.runIfActive { try registry.verify(name, password: password) }
+        guard isRight else { throw wrong }
         known.withLock { known in
             if known.count > 1000 { known = [:] }
-            known[fingerprint] = Known(user: name, until: now + .seconds(300), salt: salts[name] ?? [])
+            known[fingerprint] = Known(user: name, until: .now + .seconds(300), salt: salts[name] ?? [])
         }
         return name
     }
@@ -202,35 +216,48 @@ final class HubGate: Sendable {
     }
 }
 
-/// Makes guessing passwords slow: the more tries fail for a name, the longer the next one takes.
+/// Makes guessing passwords slow: the more tries fail for a name, the longer the next one takes. A try counts as failed
+/// until it is known to be right, so that many at once gain nothing.
 final class LoginThrottle: Sendable {
     private struct Record {
-        var failures: Int
-        var last: ContinuousClock.Instant
+        var failures = 0
+        /// The tries whose end is not known yet.
+        var running = 0
+        var last = ContinuousClock.now
     }
 
     private let records = Mutex<[String: Record]>([:])
     private static let memory = Duration.seconds(300)
     private static let most = 30
 
-    /// How long a try must wait; nil where it is not to be tried at all for now.
-    func pause(for name: String) -> Duration? {
-        records.withLock { records in
-            guard let record = records[name], ContinuousClock.now - record.last < Self.memory else { return .zero }
-            if record.failures >= Self.most { return nil }
-            guard record.failures >= 3 else { return .zero }
-            return min(.milliseconds(250) * (1 << min(record.failures - 3, 10)), .seconds(4))
-        }
-    }
-
-    func failed(_ name: String) {
+    /// Begins a try, which `end` must follow.
+    /// - Returns: how long it must wait; nil where it is not to be tried at all for now, and nothing was begun.
+    func begin(_ name: String) -> Duration? {
         records.withLock { records in
             let now = ContinuousClock.now
-            if records.count > 10_000 { records = records.filter { now - $0.value.last < Self.memory } }
-            let old = records[name].map { now - $0.last < Self.memory ? $0.failures : 0 } ?? 0
-            records[name] = Record(failures: old + 1, last: now)
+            if records.count > 10_000 {
+                records = records.filter { $0.value.running > 0 || now - $0.value.last < Self.memory }
+            }
+            var record = records[name] ?? Record()
+            if now - record.last >= Self.memory { record.failures = 0 }
+            let tries = record.failures + record.running
+            if tries >= Self.most { return nil }
+            record.running += 1
+            record.last = now
+            records[name] = record
+            guard tries >= 3 else { return .zero }
+            return min(.milliseconds(250) * (1 << min(tries - 3, 10)), .seconds(4))
         }
     }
 
-    func succeeded(_ name: String) { records.withLock { $0[name] = nil } }
+    /// Ends a try.
+    func end(_ name: String, isRight: Bool) {
+        records.withLock { records in
+            var record = records[name] ?? Record(running: 1)
+            record.running -= 1
+            record.failures = isRight ? 0 : record.failures + 1
+            record.last = ContinuousClock.now
+            records[name] = isRight && record.running == 0 ? nil : record
+        }
+    }
 }

@@ -31,7 +31,7 @@ extension HubResponder {
             }
             guard removed else { throw HubRefusal.unknownManifest(reference) }
             return Response(status: .accepted)
-        default: throw HubRefusal.unsupported
+        default: throw HubRefusal.unsupported(.get, .head, .put, .delete)
         }
     }
 
@@ -39,7 +39,7 @@ extension HubResponder {
         try await authorize(request, repository, "pull")
         let found = try await served(reference, repository)
         if request.method == .get { pulls.add(repository) }
-        if request.headers[.ifNoneMatch] == found.headers[.eTag] {
+        if request.has("\"\(found.digest)\"") {
             return Response(status: .notModified, headers: found.headers)
         }
         return Response(status: .ok, headers: found.headers, body: ResponseBody(byteBuffer: found.body))
@@ -145,12 +145,13 @@ extension HubResponder {
     func catalog(_ request: Request) async throws -> Response {
         try onlyReads(request)
         let user = try await user(request)
+        let isOwner = try await gate.policy().owners.contains(user ?? "")
         let query = FormFields(request.uri.query ?? "")
         let limit = try Self.limit(query)
         let last = query.first("last")
         let registry = registry
         let found = try await blocking { () throws(DrydockError) in
-            try registry.repositories(after: last, limit: limit + 1, user: user)
+            try registry.repositories(after: last, limit: limit + 1, user: user, isOwner: isOwner)
         }
         let page = Array(found.prefix(limit))
         return Response.json(
@@ -196,12 +197,15 @@ extension HubResponder {
     func search(_ request: Request) async throws -> Response {
         try onlyReads(request)
         let user = try await user(request)
+        let isOwner = try await gate.policy().owners.contains(user ?? "")
         let query = FormFields(request.uri.query ?? "")
         let term = query.first("q") ?? ""
         let limit = min(max(Int(query.first("n") ?? "") ?? 25, 1), 100)
         let registry = registry
         let found = try await blocking { () throws(DrydockError) in
-            try registry.search(term.hasPrefix("library/") ? String(term.dropFirst(8)) : term, limit: limit, user: user)
+            try registry.search(
+                term.hasPrefix("library/") ? String(term.dropFirst(8)) : term, limit: limit, user: user,
+                isOwner: isOwner)
         }
         return Response.json([
             "num_pages": 1, "num_results": .int(Int64(found.count)), "page": 1, "page_size": .int(Int64(limit)),
@@ -210,6 +214,8 @@ extension HubResponder {
     }
 
     func onlyReads(_ request: Request) throws {
-        guard request.method == .get || request.method == .head else { throw HubRefusal.unsupported }
+        guard request.method == .get || request.method == .head else {
+            throw HubRefusal.unsupported(.get, .head)
+        }
     }
 }

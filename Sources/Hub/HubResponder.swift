@@ -65,6 +65,7 @@ struct HubResponder: HTTPResponder {
             return try await package(request, context, String(path.dropFirst("/alpine/".count)))
         }
         if path.hasPrefix("/hub/v1/") { return try await administer(request, context, path) }
+        if path == "/" || path == "/v2" || path == "/v2/" { try onlyReads(request) }
         if path == "/" { return Response.json(["name": "drydock hub"]) }
         if path == "/v2" || path == "/v2/" { return try await root(request) }
         guard path.hasPrefix("/v2/") else { throw HubRefusal(.notFound, "UNSUPPORTED", "there is nothing at \(path)") }
@@ -219,6 +220,9 @@ struct HubResponder: HTTPResponder {
             else { throw HubRefusal(.badRequest, "UNSUPPORTED", "only the password grant is offered") }
             principal = .user(try await gate.login(basic: Base64.encode("\(name):\(password)".utf8)))
         } else {
+            guard request.method == .get || request.method == .head else {
+                throw HubRefusal.unsupported(.get, .head, .post)
+            }
             scopes = FormFields(request.uri.query ?? "").all("scope")
             if let header = request.headers[.authorization] {
                 guard header.lowercased().hasPrefix("basic ") else {

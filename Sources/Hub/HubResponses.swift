@@ -40,7 +40,12 @@ struct HubRefusal: Error {
         HubRefusal(.notFound, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
     }
 
-    static let unsupported = HubRefusal(.methodNotAllowed, "UNSUPPORTED", "the operation is unsupported")
+    /// - Parameter allowed: the methods that the address knows (RFC 9110, section 15.5.6).
+    static func unsupported(_ allowed: HTTPRequest.Method...) -> HubRefusal {
+        var refusal = HubRefusal(.methodNotAllowed, "UNSUPPORTED", "the operation is unsupported")
+        refusal.headers[.allow] = allowed.map(\.rawValue).joined(separator: ", ")
+        return refusal
+    }
 
     /// What a manifest names and the repository does not have.
     static func missing(_ needs: [ManifestContent.Need]) -> HubRefusal {

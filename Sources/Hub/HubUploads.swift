@@ -10,7 +10,7 @@ import RegistryClient
 extension HubResponder {
     /// `POST …/blobs/uploads/`: a mount, a whole blob, or the beginning of an upload.
     func beginUpload(_ request: Request, _ context: HubContext, _ repository: String) async throws -> Response {
-        guard request.method == .post else { throw HubRefusal.unsupported }
+        guard request.method == .post else { throw HubRefusal.unsupported(.post) }
         let principal = try await authorize(request, repository, "push")
         let query = FormFields(request.uri.query ?? "")
         if let text = query.first("mount") {
@@ -87,7 +87,7 @@ extension HubResponder {
             let expected = try checkRange(request, session)
             try await receive(request, context, session, expecting: expected)
             return try await finish(session, digest)
-        default: throw HubRefusal.unsupported
+        default: throw HubRefusal.unsupported(.get, .head, .patch, .put, .delete)
         }
     }
 

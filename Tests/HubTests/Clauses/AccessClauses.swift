@@ -90,7 +90,12 @@ import Testing
             }
             #expect(try await hub.send(.get, "/v2/_catalog", as: "bob").json?["repositories"] == [])
             #expect(try await hub.send(.get, "/v2/_catalog").json?["repositories"] == ["ann/secret"])
+            #expect(try await hub.send(.get, "/v2/_catalog", as: "teacher").json?["repositories"] == ["ann/secret"])
             #expect(try await hub.send(.get, "/v1/search?q=secret", as: nil).json?["results"] == [])
+            for user in ["ann", "teacher"] {
+                let found = try await hub.send(.get, "/v1/search?q=secret", as: user)
+                #expect(found.json?["num_results"] == 1, "\(user)")
+            }
             for query in ["mount=\(blob)&from=ann/secret", "mount=\(blob)"] {
                 let answer = try await hub.send(.post, "/v2/bob/x/blobs/uploads/?\(query)", as: "bob")
                 #expect(answer.status == 202, "\(query)")
@@ -113,6 +118,44 @@ import Testing
             #expect(try await hub.send(.get, "/v2/").status == 401)
             let new = "Basic " + Base64.encode("ann:other".utf8)
             #expect(try await hub.send(.get, "/v2/", as: nil, [.authorization: new]).status == 200)
+        }
+    }
+
+    @Test("Many guesses at once are no faster: no more than thirty of them are tried")
+    func guesses() async throws {
+        try await ClauseHub.run(.inProcess) { hub in
+            let gate = try await HubGate(registry: hub.registry)
+            let statuses = await withTaskGroup(of: Int?.self) { tasks in
+                for number in 0..<120 {
+                    tasks.addTask { await Self.status(gate, "ann:guess \(number)") }
+                }
+                return await tasks.reduce(into: [:]) { $0[$1, default: 0] += 1 }
+            }
+            #expect(statuses == [401: 30, 429: 90])
+            #expect(await Self.status(gate, "ann:secret") == 429)
+            #expect(await Self.status(gate, "bob:secret") == nil)
+        }
+    }
+
+    @Test("Many connections with the same right password are all let in")
+    func crowd() async throws {
+        try await ClauseHub.run(.inProcess) { hub in
+            let gate = try await HubGate(registry: hub.registry)
+            let statuses = await withTaskGroup(of: Int?.self) { tasks in
+                for _ in 0..<100 { tasks.addTask { await Self.status(gate, "ann:secret") } }
+                return await tasks.reduce(into: Set<Int?>()) { $0.insert($1) }
+            }
+            #expect(statuses == [nil])
+        }
+    }
+
+    /// What a login is refused with; nil where it is right.
+    private static func status(_ gate: HubGate, _ login: String) async -> Int? {
+        do {
+            _ = try await gate.login(basic: Base64.encode(login.utf8))
+            return nil
+        } catch {
+            return (error as? HubRefusal)?.status.code ?? 0
         }
     }
 

@@ -168,14 +168,18 @@ import Testing
         try await ClauseHub.run(way) { hub in
             let digest = try await hub.push([1], to: "ann/x")
             let place = try await hub.begin("ann/x")
-            for (method, uri) in [
-                (HTTPRequest.Method.get, "/v2/ann/x/blobs/uploads/"), (.post, place),
-                (.put, "/v2/ann/x/blobs/\(digest)"),
-                (.post, "/v2/ann/x/manifests/1"), (.delete, "/v2/ann/x/tags/list"), (.put, "/v2/_catalog"),
-                (.post, "/v2/ann/x/referrers/\(digest)"),
+            for (method, uri, allowed) in [
+                (HTTPRequest.Method.get, "/v2/ann/x/blobs/uploads/", "POST"),
+                (.post, place, "GET, HEAD, PATCH, PUT, DELETE"),
+                (.put, "/v2/ann/x/blobs/\(digest)", "GET, HEAD, DELETE"),
+                (.post, "/v2/ann/x/manifests/1", "GET, HEAD, PUT, DELETE"),
+                (.delete, "/v2/ann/x/tags/list", "GET, HEAD"),
+                (.put, "/v2/_catalog", "GET, HEAD"), (.post, "/v2/ann/x/referrers/\(digest)", "GET, HEAD"),
+                (.delete, "/v2/", "GET, HEAD"), (.put, "/token", "GET, HEAD, POST"), (.get, "/hub/v1/accounts", "POST"),
             ] {
                 let answer = try await hub.send(method, uri)
                 #expect(answer.status == 405 && answer.code == "UNSUPPORTED", "\(method) \(uri)")
+                #expect(answer[.allow] == allowed, "\(method) \(uri)")
             }
         }
     }
