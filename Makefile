@@ -3,8 +3,6 @@
 #   make test     passes every test
 PREFIX ?= /usr/local
 DESTDIR ?=
-CONFIG ?= release
-SWIFT_FLAGS ?= -Xswiftc -gline-tables-only
 BIN := .build/release/drydock
 MONITOR := .build/release/drydock-monitor
 SOURCES := $(shell find Sources Package.swift -type f)

@@ -46,8 +46,8 @@ public enum TextLayout {
             var line = start
             var used = width(start)
             var isEmpty = true
-            for word in paragraph.split(separator: " ") {
-                let wide = width(String(word))
+            for word in words(of: paragraph) {
+                let wide = width(word)
                 if !isEmpty, used + 1 + wide > columns {
                     lines.append(line)
                     line = indent
@@ -66,6 +66,24 @@ public enum TextLayout {
             start = indent
         }
         return lines.joined(separator: "\n")
+    }
+
+    /// The parts of a line between which it may be broken: French puts a space before `: ; ! ? »` and after `«`, and
+    /// none of them may come to stand alone.
+    private static func words(of paragraph: Substring) -> [String] {
+        var result: [String] = []
+        var joins = false
+        for word in paragraph.split(separator: " ") {
+            let text = stripped(String(word))
+            let closes = text.first.map(":;!?»".contains) ?? false
+            if let last = result.last, joins || closes {
+                result[result.count - 1] = last + " " + word
+            } else {
+                result.append(String(word))
+            }
+            joins = text.last == "«"
+        }
+        return result
     }
 
     private static func trimmedEnd(_ text: String) -> String {

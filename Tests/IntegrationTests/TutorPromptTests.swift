@@ -110,10 +110,10 @@ struct TutorPromptTests {
 }
 
 /// A prompt that a test reads and types into.
-private final class Prompt {
-    let job: TerminalJob
-    private var screen: [UInt8] = []
-    private var ended: JobEnd?
+private struct Prompt {
+    let screen: Screen
+    var job: TerminalJob { screen.job }
+    var end: JobEnd? { screen.end }
 
     init(home: String, command: [String] = [Bench.binary], environment extra: [String: String] = [:]) throws {
         let environment = [
@@ -121,17 +121,16 @@ private final class Prompt {
             "SHELL": "/bin/sh", "USER": "root", "HOME": "/root", "NO_COLOR": "1",
             "DRYDOCK_UPSTREAM": "none",
         ].merging(extra) { $1 }
-        job = try TerminalJob(JobRequest(command, environment: environment, directory: "/"))
+        screen = Screen(try TerminalJob(JobRequest(command, environment: environment, directory: "/")))
     }
 
     /// The process that stands by for the next docker command, once there is one; nil where none comes.
     var standby: pid_t? {
         let deadline = ContinuousClock.now + .seconds(60)
-        while ContinuousClock.now < deadline {
+        while ContinuousClock.now < deadline, screen.ended == nil {
             let found = Bench.run(["pgrep", "-P", String(job.pid), "-f", "^[^ ]*drydock standby"]).output
             if let pid = found.split(separator: "\n").first.flatMap({ pid_t($0) }) { return pid }
-            take()
-            if ended != nil { break }
+            _ = screen.take()
         }
         return nil
     }
@@ -140,41 +139,12 @@ private final class Prompt {
     func type(_ text: String) {
         // The editor takes single keys a moment after it has shown its prompt.
         let deadline = ContinuousClock.now + .seconds(10)
-        while text.contains(where: { $0 == "\u{3}" || $0 == "\u{4}" }), ContinuousClock.now < deadline {
-            guard case .output(let bytes) = job.next(within: 100) else { break }
-            screen += bytes
-        }
-        job.type(Array(text.utf8))
+        let isKey = text.contains { $0 == "\u{3}" || $0 == "\u{4}" }
+        while isKey, ContinuousClock.now < deadline, screen.take() {}
+        screen.type(text)
     }
 
-    /// Waits until the screen shows a text after what was waited for before.
-    func waitFor(_ text: String) -> Bool {
-        let wanted = Array(text.utf8)
-        let deadline = ContinuousClock.now + .seconds(60)
-        while ContinuousClock.now < deadline {
-            if let range = screen.firstRange(of: wanted) {
-                screen.removeSubrange(..<range.upperBound)
-                return true
-            }
-            take()
-            if ended != nil, screen.firstRange(of: wanted) == nil { break }
-        }
-        Issue.record("no “\(text)” in: \(String(decoding: screen, as: UTF8.self))")
-        return false
-    }
-
-    /// How the prompt ended; nil where it did not within a minute.
-    var end: JobEnd? {
-        let deadline = ContinuousClock.now + .seconds(60)
-        while ended == nil, ContinuousClock.now < deadline { take() }
-        return ended
-    }
-
-    private func take() {
-        switch job.next(within: 100) {
-        case .output(let bytes): screen += bytes
-        case .quiet: break
-        case .ended(let end): ended = end
-        }
+    func waitFor(_ text: String, _ location: SourceLocation = #_sourceLocation) -> Bool {
+        screen.waitFor(text, location)
     }
 }

@@ -17,6 +17,8 @@ struct TextLayoutTests {
     func wrapping() {
         #expect(TextLayout.wrap("one two three", width: 8, indent: "  ", first: "- ") == "- one\n  two\n  three")
         #expect(TextLayout.wrap("a\n\nb", width: 10) == "a\n\nb")
+        #expect(TextLayout.wrap("il est là : ainsi", width: 10) == "il est\nlà : ainsi")
+        #expect(TextLayout.wrap("dire « oui » ici", width: 9) == "dire\n« oui »\nici")
         #expect(TextLayout.wrap("x sha256:0123456789abcdef y", width: 10) == "x\nsha256:0123456789abcdef\ny")
     }
 

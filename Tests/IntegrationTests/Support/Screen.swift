@@ -4,17 +4,20 @@ import Linux
 import SystemPackage
 import Testing
 
-/// A docker command on a terminal, which a test reads and types into.
+/// A program on a terminal, which a test reads and types into.
 final class Screen {
     let job: TerminalJob
     private var screen: [UInt8] = []
-    private var ended: JobEnd?
+    private(set) var ended: JobEnd?
 
-    init(_ it: Drydock, _ arguments: [String], rows: UInt16 = 33, columns: UInt16 = 99) throws {
-        job = try TerminalJob(
-            JobRequest(
-                it.command(["docker"] + arguments), environment: ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"],
-                directory: "/"), rows: rows, columns: columns)
+    init(_ job: TerminalJob) { self.job = job }
+
+    convenience init(_ it: Drydock, _ arguments: [String], rows: UInt16 = 33, columns: UInt16 = 99) throws {
+        self.init(
+            try TerminalJob(
+                JobRequest(
+                    it.command(["docker"] + arguments), environment: ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"],
+                    directory: "/"), rows: rows, columns: columns))
     }
 
     func type(_ text: String) { job.type(Array(text.utf8)) }
@@ -29,7 +32,7 @@ final class Screen {
                 return true
             }
             if ended != nil { break }
-            take()
+            _ = take()
         }
         Issue.record("no “\(text)” in: \(String(decoding: screen, as: UTF8.self))", sourceLocation: location)
         return false
@@ -38,15 +41,20 @@ final class Screen {
     /// How the command ended; nil where it did not within its time.
     var end: JobEnd? {
         let deadline = ContinuousClock.now + .seconds(90)
-        while ended == nil, ContinuousClock.now < deadline { take() }
+        while ended == nil, ContinuousClock.now < deadline { _ = take() }
         return ended
     }
 
-    private func take() {
+    /// Reads what comes within a tenth of a second; false where nothing does.
+    func take() -> Bool {
         switch job.next(within: 100) {
-        case .output(let bytes): screen += bytes
-        case .quiet: break
-        case .ended(let end): ended = end
+        case .output(let bytes):
+            screen += bytes
+            return true
+        case .quiet: return false
+        case .ended(let end):
+            ended = end
+            return false
         }
     }
 }
