@@ -24,6 +24,7 @@ typedef struct {
     uint32_t index;
     const char *detail;     // what a failing operation was about
     int exec_stage;
+    const char *program;    // the program's path, where it was looked for already
 } run;
 
 // "/proc/self/fd/N"
@@ -37,6 +38,8 @@ void cl_send_times(run *r);
 void cl_await_parent(run *r);
 // A place in the root as an O_PATH descriptor, made when missing (its parents too). Returns it or -errno.
 int cl_place(run *r, const char *wanted, int file, mode_t mode);
+// Finds the program and tells the times, so that only execve is left of the operation.
+int cl_prepare_program(run *r, cl_op *op);
 // Carries an operation out if it is one of these; 1 where it is not, otherwise 0 or -errno.
 int cl_perform_mount(run *r, cl_op *op);
 int cl_perform_process(run *r, cl_op *op);

@@ -71,6 +71,8 @@ int cl_place(run *r, const char *wanted, int file, mode_t mode) {
 }
 
 static int remount_attributes(int fd, uint64_t attributes, uint64_t cleared, int recursive) {
+    // The times of access are one field, not bits: a new value wants the old one cleared.
+    if (attributes & MOUNT_ATTR__ATIME) cleared |= MOUNT_ATTR__ATIME;
     struct mount_attr attr = {.attr_set = attributes, .attr_clr = cleared};
     if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof attr) == 0) return 0;
     if (errno != ENOSYS) return -errno;
@@ -174,28 +176,35 @@ static int op_mount(run *r, cl_op *op) {
     return failure ? failure : change(r, path, 0, 0, 0, (unsigned long)op->n[2]);
 }
 
-// Mounts a descriptor's file or directory on a path of the root.
-static int bind_descriptor(run *r, int source, int directory, const char *path, int recursive) {
+static int is_proc(int fd) {
+    struct statfs status;
+    return fstatfs(fd, &status) == 0 && status.f_type == PROC_FILES;
+}
+
+// Mounts a descriptor's file or directory on a path of the root. Only the plan may cover files of proc, whatever links
+// lead there: what is written below /proc/self decides what a process is held to.
+static int bind_descriptor(run *r, int source, int directory, const char *path, int recursive, int inside_proc) {
     int fd = cl_place(r, path, !directory, 0755);
     if (fd < 0) { r->detail = path; return fd; }
-    int result = mount(cl_path_of(source).path, cl_path_of(fd).path, NULL, MS_BIND | (recursive ? MS_REC : 0), NULL);
-    int failure = result < 0 ? -errno : 0;
+    int failure = !inside_proc && is_proc(fd) && !is_proc(source) ? -EPERM : 0;
+    if (!failure && mount(cl_path_of(source).path, cl_path_of(fd).path, NULL, MS_BIND | (recursive ? MS_REC : 0), NULL) < 0)
+        failure = -errno;
     close(fd);
     return failure;
 }
 
-static int bind_mount(run *r, const char *source, const char *path, int recursive) {
+static int bind_mount(run *r, const char *source, const char *path, int recursive, int inside_proc) {
     struct stat status;
     int fd = open(source, O_PATH | O_CLOEXEC);
     if (fd < 0) { r->detail = source; return -errno; }
-    int failure = fstat(fd, &status) < 0 ? -errno : bind_descriptor(r, fd, S_ISDIR(status.st_mode), path, recursive);
+    int failure = fstat(fd, &status) < 0 ? -errno : bind_descriptor(r, fd, S_ISDIR(status.st_mode), path, recursive, inside_proc);
     close(fd);
     return failure;
 }
 
 static int op_bind(run *r, cl_op *op) {
     const char *path = cl_text(r, op->s[2]);
-    int failure = bind_mount(r, cl_text(r, op->s[1]), path, (op->n[1] & 1) != 0);
+    int failure = bind_mount(r, cl_text(r, op->s[1]), path, (op->n[1] & 1) != 0, (op->flags & CL_F_IN_ROOT) != 0);
     if (failure) return failure;
     return change(r, path, (uint64_t)op->n[0], (uint64_t)op->n[3], (op->n[1] & 2) != 0, (unsigned long)op->n[2] & PROPAGATION_ONLY);
 }
@@ -232,7 +241,7 @@ static int op_borrow(run *r, cl_op *op) {
 
 static int op_mknod(run *r, cl_op *op) {
     const char *path = cl_text(r, op->s[2]);
-    if (op->flags & CL_F_BIND_DEVICE) return bind_mount(r, op->s[1] ? cl_text(r, op->s[1]) : path, path, 0);
+    if (op->flags & CL_F_BIND_DEVICE) return bind_mount(r, op->s[1] ? cl_text(r, op->s[1]) : path, path, 0, 0);
     const char *slash = strrchr(path, '/');
     char parent[PATH_MAX];
     size_t length = slash ? (size_t)(slash - path) : 0;

@@ -102,18 +102,25 @@ static int op_capabilities(cl_op *op) {
     struct __user_cap_data_struct data[2] = {0};
     if (syscall(SYS_capget, &header, data) < 0) return -errno;
     for (int word = 0; word < 2; word++) {
-        uint32_t wanted = (uint32_t)((uint64_t)op->n[0] >> (32 * word)) & data[word].permitted;
-        data[word].effective = data[word].permitted = wanted;
-        data[word].inheritable = (uint32_t)((uint64_t)op->n[1] >> (32 * word)) & wanted;
+        uint32_t had = data[word].permitted;
+        data[word].permitted = (uint32_t)((uint64_t)op->n[3] >> (32 * word)) & had;
+        data[word].effective = (uint32_t)((uint64_t)op->n[0] >> (32 * word)) & data[word].permitted;
+        data[word].inheritable = (uint32_t)((uint64_t)op->n[1] >> (32 * word)) & (had | data[word].inheritable);
     }
     if (syscall(SYS_capset, &header, data) < 0) return -errno;
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0) return -errno;
+    // Only what is permitted and inheritable can be ambient; the rest is not granted, and that is no error (specification).
     for (int number = 0; number < 64; number++)
-        if ((uint64_t)op->n[2] >> number & 1 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0) < 0) return -errno;
+        if ((uint64_t)op->n[2] >> number & 1 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0) < 0 && errno != EPERM
+            && errno != EINVAL)
+            return -errno;
     return 0;
 }
 
 static int op_seccomp(run *r, cl_op *op) {
+    // Just before the program a filter may allow execve and nothing else, so whatever else there is to do is done now.
+    int failure = op[1].code == CL_OP_EXEC ? cl_prepare_program(r, op + 1) : 0;
+    if (failure) return failure;
     struct sock_fprog program = {(unsigned short)op->n[0], (struct sock_filter *)cl_text(r, op->s[0])};
     if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, (unsigned)op->n[1], &program) == 0) return 0;
     if (errno != EINVAL && errno != ENOSYS) return -errno;
@@ -229,6 +236,8 @@ int cl_perform_process(run *r, cl_op *op) {
     case CL_OP_DEATH_SIGNAL: return op_death_signal(r, op);
     case CL_OP_CLOSE: return op_close(r);
     case CL_OP_SIGNALS: return op_signals();
+    case CL_OP_CALL:
+        return syscall(op->n[0], op->n[1], op->s[0] ? (long)cl_text(r, op->s[0]) : (long)op->n[2], op->n[3]) < 0 ? -errno : 0;
     case CL_OP_RLIMIT: {
         struct rlimit limit = {(rlim_t)op->n[1], (rlim_t)op->n[2]};
         return setrlimit((int)op->n[0], &limit) < 0 ? -errno : 0;

@@ -60,13 +60,23 @@ static int find_program(run *r, char **argv, char **envp) {
     return 0;
 }
 
-static int op_exec(run *r, cl_op *op, int really) {
-    char **argv = pointers(r, op->s[0], op->n[0], op->s[2]);
-    char **envp = pointers(r, op->s[1], op->n[1], op->s[3]);
-    if (really) cl_send_times(r);
-    int failure = find_program(r, argv, envp);
-    if (failure || !really) return failure;
-    execve(r->detail, argv, envp);
+static int lookup(run *r, cl_op *op) {
+    return find_program(r, pointers(r, op->s[0], op->n[0], op->s[2]), pointers(r, op->s[1], op->n[1], op->s[3]));
+}
+
+int cl_prepare_program(run *r, cl_op *op) {
+    int failure = lookup(r, op);
+    if (failure) return failure;
+    cl_send_times(r);
+    r->program = r->detail;
+    return 0;
+}
+
+static int op_exec(run *r, cl_op *op) {
+    int failure = r->program ? 0 : cl_prepare_program(r, op);
+    if (failure) return failure;
+    r->detail = r->program;
+    execve(r->program, pointers(r, op->s[0], op->n[0], op->s[2]), pointers(r, op->s[1], op->n[1], op->s[3]));
     r->exec_stage = EXEC_FAILED;
     return -errno;
 }
@@ -165,8 +175,8 @@ static int op_hook(run *r, cl_op *op) {
 
 int cl_perform_program(run *r, cl_op *op) {
     switch (op->code) {
-    case CL_OP_EXEC: return op_exec(r, op, 1);
-    case CL_OP_LOOKUP: return op_exec(r, op + (r->plan->count - 1 - r->index), 0);
+    case CL_OP_EXEC: return op_exec(r, op);
+    case CL_OP_LOOKUP: return lookup(r, op + (r->plan->count - 1 - r->index));
     case CL_OP_START: return op_start(r);
     case CL_OP_INIT: return op_init();
     case CL_OP_HOOK: return op_hook(r, op);

@@ -59,6 +59,11 @@ public struct CgroupResources: Sendable, Hashable {
     /// More files of version 2 with their values.
     public var unifiedFiles: [String: String] = [:]
 
+    /// More files of version 1 with their values.
+    var separateFiles: [CgroupSetting] = []
+    /// Lines of files of version 2 that take several.
+    var unifiedLines: [CgroupSetting] = []
+
     /// No limits.
     public init() {}
 
@@ -90,7 +95,7 @@ public struct CgroupResources: Sendable, Hashable {
             result.append(CgroupSetting("blkio", "blkio.weight", String(blockWeight), optional: true))
             result.append(CgroupSetting("blkio", "blkio.bfq.weight", String(blockWeight), optional: true))
         }
-        return result
+        return result + separateFiles
     }
 
     var unified: [CgroupSetting] {
@@ -124,7 +129,7 @@ public struct CgroupResources: Sendable, Hashable {
         add("cpuset.mems", memoryNodes)
         if let blockWeight { add("io.weight", "default \(blockWeight)", optional: true) }
         for (file, value) in unifiedFiles.sorted(by: { $0.key < $1.key }) { add(file, value) }
-        return result
+        return result + unifiedLines
     }
 }
 

@@ -45,7 +45,8 @@ extension LaunchOperation: CustomStringConvertible {
         case .umask(let mask): "umask 0\(String(mask, radix: 8))"
         case .boundingSet(let set): "give up all capabilities but \(set.names.count) for good"
         case .identity(let user, _): "become user \(user.uid), group \(user.gid)"
-        case .capabilities(let effective, _, _): "start with \(effective.names.count) capabilities"
+        case .call(let call): call.description
+        case .capabilities(let effective, _, _, _): "start with \(effective.names.count) capabilities"
         case .noNewPrivileges: "set no_new_privs"
         case .seccomp(let filter): "load a seccomp filter of \(filter.count / 8) instructions"
         case .defaultSignals: "put signals back to their defaults"
@@ -107,6 +108,7 @@ extension LaunchOperation: CustomStringConvertible {
             case .umask: "umask"
             case .boundingSet, .capabilities: "capabilities"
             case .identity: "identity"
+            case .call: "process"
             case .noNewPrivileges: "no-new-privs"
             case .seccomp: "seccomp"
             case .defaultSignals, .deathSignal: "signals"

@@ -108,6 +108,7 @@ extension LaunchOperation {
                 mount.propagation?.flags ?? 0, mount.cleared.rawValue
             )
             flag(CL_F_OPTIONAL, mount.optional)
+            flag(CL_F_IN_ROOT, mount.isInsideProc)
         case .borrow(let namespace, let path):
             code(CL_OP_BORROW)
             op.s.1 = writer.text(namespace)
@@ -195,12 +196,16 @@ extension LaunchOperation {
             op.n = (Int64(user.uid), Int64(user.gid), Int64(user.groups.count), 0)
             op.s.0 = writer.data(user.groups.flatMap { group in withUnsafeBytes(of: group) { Array($0) } })
             if groupsOptional { op.flags |= UInt32(CL_F_GROUPS_OPTIONAL) }
-        case .capabilities(let effective, let inheritable, let ambient):
+        case .capabilities(let effective, let permitted, let inheritable, let ambient):
             op.code = UInt32(CL_OP_CAPABILITIES)
             op.n = (
                 Int64(bitPattern: effective.bits), Int64(bitPattern: inheritable.bits),
-                Int64(bitPattern: ambient.bits), 0
+                Int64(bitPattern: ambient.bits), Int64(bitPattern: (permitted ?? effective).bits)
             )
+        case .call(let call):
+            op.code = UInt32(CL_OP_CALL)
+            op.n = (call.number, call.arguments.0, call.arguments.1, call.arguments.2)
+            if !call.area.isEmpty { op.s.0 = writer.data(call.area) }
         case .noNewPrivileges: op.code = UInt32(CL_OP_NO_NEW_PRIVS)
         case .seccomp(let filter):
             op.code = UInt32(CL_OP_SECCOMP)

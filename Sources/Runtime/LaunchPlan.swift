@@ -145,7 +145,11 @@ public enum LaunchOperation: Sendable, Equatable {
     /// Takes the user's ids.
     case identity(ProcessUser, groupsOptional: Bool)
     /// Sets the capabilities that the program starts with.
-    case capabilities(effective: CapabilitySet, inheritable: CapabilitySet, ambient: CapabilitySet)
+    /// (`permitted` where it is more than `effective`).
+    case capabilities(
+        effective: CapabilitySet, permitted: CapabilitySet? = nil, inheritable: CapabilitySet, ambient: CapabilitySet)
+    /// Chooses the kind of machine that the kernel claims to be, the scheduling, or how urgent reading and writing is.
+    case call(ProcessCall)
     /// Keeps programs from gaining rights by being executed.
     case noNewPrivileges
     /// Loads a filter of system calls.
@@ -208,6 +212,18 @@ public struct MountFlags: OptionSet, Sendable, Hashable {
     public static let noAccessTime = MountFlags(rawValue: 1 << 10)
     /// Times of access of directories are not kept.
     public static let noDirectoryAccessTime = MountFlags(rawValue: 1 << 11)
+    /// Every change of a directory waits for the disk.
+    public static let synchronousDirectories = MountFlags(rawValue: 128)
+    /// Locks of files bind everybody; the kernel has them no longer.
+    public static let mandatoryLocks = MountFlags(rawValue: 64)
+    /// Symbolic links are not followed.
+    public static let noSymlinks = MountFlags(rawValue: 256)
+    /// The kernel's log says less.
+    public static let silent = MountFlags(rawValue: 1 << 15)
+    /// Changes of a file are counted.
+    public static let countsChanges = MountFlags(rawValue: 1 << 23)
+    /// Times are written to the disk late.
+    public static let lazyTimes = MountFlags(rawValue: 1 << 25)
     /// Times of access are kept only when older than times of change.
     public static let relativeAccessTime = MountFlags(rawValue: 1 << 21)
     /// Times of access are always kept.

@@ -34,6 +34,16 @@ public struct BindMount: Sendable, Hashable {
     public var propagation: Propagation?
     /// Whether a container starts without it.
     public var optional = false
+
+    /// The files of proc that may be covered, as runc has them: what programs such as lxcfs show instead.
+    private static let insideProc: Set = [
+        "/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat", "/proc/swaps", "/proc/uptime",
+        "/proc/loadavg", "/proc/slabinfo", "/proc/net/dev", "/proc/sys/kernel/ns_last_pid",
+        "/proc/sys/crypto/fips_enabled",
+    ]
+
+    /// Whether it covers a file of proc and may.
+    var isInsideProc: Bool { Self.insideProc.contains(target) }
 }
 
 /// Attributes of a mount (mount_setattr(2)).
@@ -52,6 +62,8 @@ public struct MountAttributes: OptionSet, Sendable, Hashable {
     public static let noExecute = MountAttributes(rawValue: 8)
     /// Times of access are not kept.
     public static let noAccessTime = MountAttributes(rawValue: 0x10)
+    /// Times of access are always kept.
+    public static let strictAccessTime = MountAttributes(rawValue: 0x20)
     /// Times of access of directories are not kept.
     public static let noDirectoryAccessTime = MountAttributes(rawValue: 0x80)
     /// Symbolic links are not followed.
@@ -101,6 +113,11 @@ struct MountOptions {
         "nodiratime": (.noDirectoryAccessTime, true), "diratime": (.noDirectoryAccessTime, false),
         "relatime": (.relativeAccessTime, true), "norelatime": (.relativeAccessTime, false),
         "strictatime": (.strictAccessTime, true), "nostrictatime": (.strictAccessTime, false),
+        "nosymfollow": (.noSymlinks, true), "symfollow": (.noSymlinks, false),
+        "dirsync": (.synchronousDirectories, true), "iversion": (.countsChanges, true),
+        "noiversion": (.countsChanges, false), "mand": (.mandatoryLocks, true), "nomand": (.mandatoryLocks, false),
+        "silent": (.silent, true), "loud": (.silent, false), "lazytime": (.lazyTimes, true),
+        "nolazytime": (.lazyTimes, false),
     ]
 
     init(_ options: [String]) {
@@ -136,14 +153,19 @@ struct MountOptions {
 
 extension MountFlags {
     fileprivate var isAttribute: Bool {
-        !isDisjoint(with: [.readOnly, .noSetuid, .noDevices, .noExecute, .noAccessTime, .noDirectoryAccessTime])
+        !isDisjoint(with: [
+            .readOnly, .noSetuid, .noDevices, .noExecute, .noAccessTime, .noDirectoryAccessTime, .relativeAccessTime,
+            .strictAccessTime, .noSymlinks,
+        ])
     }
 
     /// The same as attributes of one mount.
     var attributes: MountAttributes {
         var result = MountAttributes(rawValue: rawValue & 15)
         if contains(.noAccessTime) { result.insert(.noAccessTime) }
+        if contains(.strictAccessTime) { result.insert(.strictAccessTime) }
         if contains(.noDirectoryAccessTime) { result.insert(.noDirectoryAccessTime) }
+        if contains(.noSymlinks) { result.insert(.noSymlinks) }
         return result
     }
 }

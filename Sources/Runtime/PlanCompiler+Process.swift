@@ -38,12 +38,12 @@ extension PlanCompiler {
             .identity(shape.user, groupsOptional: !isRoot),
             .capabilities(effective: effective, inheritable: .none, ambient: .none),
         ]
-        if spec.noNewPrivileges {
-            operations.append(.noNewPrivileges)
-            if !spec.seccompFilter.isEmpty { operations.append(.seccomp(spec.seccompFilter)) }
-        }
         operations += [.defaultSignals, .deathSignal(9)]
-        if shape.initProcess { operations.append(.initProcess) }
+        if spec.noNewPrivileges { operations.append(.noNewPrivileges) }
+        // Last, so that a filter needs to allow nothing but execve; with an init, which it holds too, before that.
+        let filter: [LaunchOperation] =
+            spec.noNewPrivileges && !spec.seccompFilter.isEmpty ? [.seccomp(spec.seccompFilter)] : []
+        operations += shape.initProcess ? filter + [.initProcess] : filter
         operations.append(.execute(arguments: shape.arguments, environment: shape.environment))
         return operations
     }

@@ -10,11 +10,12 @@ struct RuntimeMain {
     private var global: [String: String] = [:]
     private var flags: [String: [String]] = [:]
     private var words: [String] = []
+    private var command = ""
 
     /// Flags that take no value, of all commands.
     private static let switches: Set = [
         "debug", "systemd-cgroup", "no-pivot", "no-new-keyring", "detach", "d", "tty", "t", "all", "a", "force", "f",
-        "quiet", "q", "no-new-privs", "keep", "no-subreaper", "version", "v", "help", "h", "rootless-switch",
+        "quiet", "q", "no-new-privs", "keep", "no-subreaper", "version", "v", "help", "h", "ignore-paused", "rootless",
     ]
 
     static func run(_ arguments: [String]) -> Int32 {
@@ -23,7 +24,8 @@ struct RuntimeMain {
             return try main.dispatch(arguments)
         } catch {
             main.log(error)
-            return error.exitStatus == 125 ? 1 : max(1, error.exitStatus)
+            // runc's: 255 where exec could not begin, otherwise 1. What is wrong with a program is in the message.
+            return main.command == "exec" ? 255 : 1
         }
     }
 
@@ -64,8 +66,20 @@ struct RuntimeMain {
             print("drydock runtime version 0.1.0\nspec: 1.0.2-dev")
             return 0
         }
-        guard let command = rest.popFirst() else { throw usage() }
+        if global["help"] != nil || global["h"] != nil {
+            print(Self.help)
+            return 0
+        }
+        guard let command = rest.popFirst() else {
+            print(Self.help)
+            return 0
+        }
+        self.command = command
         try parse(rest, of: command)
+        if isSet("help", "h") || command == "help" {
+            print(Self.help)
+            return 0
+        }
         return try perform(command)
     }
 
@@ -170,9 +184,15 @@ struct RuntimeMain {
     }
 
     static func signal(_ name: String) -> Int32? {
-        if let number = Int32(name) { return (1...64).contains(number) ? number : nil }
-        let upper = name.uppercased()
-        return signals[upper.hasPrefix("SIG") ? String(upper.dropFirst(3)) : upper]
+        if let number = Int32(name) { return (0...64).contains(number) ? number : nil }
+        var upper = name.uppercased()
+        if upper.hasPrefix("SIG") { upper.removeFirst(3) }
+        if upper.hasPrefix("RTMIN") || upper.hasPrefix("RTMAX") {
+            let base: Int32 = upper.hasPrefix("RTMIN") ? 34 : 64
+            let number = base + (upper.count == 5 ? 0 : Int32(upper.dropFirst(5)) ?? 100)
+            return (34...64).contains(number) ? number : nil
+        }
+        return signals[upper]
     }
 
     private static let signals: [String: Int32] = [
@@ -180,7 +200,8 @@ struct RuntimeMain {
         "FPE": SIGFPE, "KILL": SIGKILL, "USR1": SIGUSR1, "SEGV": SIGSEGV, "USR2": SIGUSR2, "PIPE": SIGPIPE,
         "ALRM": SIGALRM, "TERM": SIGTERM, "CHLD": SIGCHLD, "CONT": SIGCONT, "STOP": SIGSTOP, "TSTP": SIGTSTP,
         "TTIN": SIGTTIN, "TTOU": SIGTTOU, "URG": SIGURG, "XCPU": SIGXCPU, "XFSZ": SIGXFSZ, "VTALRM": SIGVTALRM,
-        "PROF": SIGPROF, "WINCH": SIGWINCH, "IO": SIGIO, "SYS": SIGSYS,
+        "PROF": SIGPROF, "WINCH": SIGWINCH, "IO": SIGIO, "SYS": SIGSYS, "PWR": SIGPWR, "POLL": SIGIO, "CLD": SIGCHLD,
+        "IOT": SIGABRT, "STKFLT": 16,
     ]
 
     // MARK: Processes in the foreground
@@ -244,11 +265,30 @@ struct RuntimeMain {
                 process = process.setting(
                     "user", ["uid": .int(uid), "gid": .int(parts.count > 1 ? parts[1] : 0)])
             }
+            try addRights(to: &process)
         }
         let detach = isSet("detach", "d")
         if !detach { ChildProcess.inheritOrphans() }
-        let pid = try runtime.exec(id, process: process, options)
+        let pid = try runtime.exec(id, process: process, options, evenPaused: isSet("ignore-paused"))
         return detach ? 0 : wait(pid)
+    }
+
+    /// `--additional-gids` and `--cap`.
+    private func addRights(to process: inout JSONValue) throws(DrydockError) {
+        let groups = (flags["additional-gids"] ?? []) + (flags["g"] ?? [])
+        if !groups.isEmpty {
+            let user = process["user"] ?? .object([])
+            let numbers = groups.compactMap { Int64($0) }.map { JSONValue.int($0) }
+            process = process.setting(
+                "user", user.setting("additionalGids", .array((user["additionalGids"]?.array ?? []) + numbers)))
+        }
+        let names = ((flags["cap"] ?? []) + (flags["c"] ?? [])).map(JSONValue.string)
+        guard !names.isEmpty else { return }
+        var sets = process["capabilities"] ?? .object([])
+        for set in ["bounding", "effective", "permitted"] {
+            sets = sets.setting(set, .array((sets[set]?.array ?? []) + names))
+        }
+        process = process.setting("capabilities", sets)
     }
 
     // MARK: Documents
@@ -303,7 +343,7 @@ struct RuntimeMain {
         guard !Files.exists(file) else {
             throw DrydockError(.conflict, "File config.json exists. Remove it first", remedy: "rm \(file)")
         }
-        let text = RuntimeDocuments.template(rootless: flags["rootless"] != nil || getuid() != 0).pretty() + "\n"
+        let text = RuntimeDocuments.template(rootless: isSet("rootless") || getuid() != 0).pretty() + "\n"
         try AtomicFile.write(Array(text.utf8), to: file)
     }
 

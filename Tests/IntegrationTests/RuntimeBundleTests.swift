@@ -76,6 +76,11 @@ struct RuntimeBundleTests {
         #expect(runtime(it, "update", "--pids-limit", "50", "one").status == 0)
         #expect(
             runtime(it, "delete", "one").errors.contains("cannot delete container one that is not stopped: running"))
+        #expect(runtime(it, "kill", "one", "0").status == 0)
+        #expect(runtime(it, "exec", "one", "nosuch").status == 255)
+        // A frozen container is ended, too.
+        #expect(runtime(it, "pause", "one").status == 0)
+        #expect(runtime(it, "exec", "one", "true").errors.contains("--ignore-paused"))
         #expect(runtime(it, "kill", "one", "KILL").status == 0)
         let deadline = Date(timeIntervalSinceNow: 60)
         while !status().contains("stopped"), Date() < deadline { usleep(10_000) }
@@ -170,6 +175,9 @@ struct RuntimeBundleTests {
         try #require(Bench.run(Bench.prefix(actor) + ["mkdir", folder]).status == 0)
         #expect(runtime(it, "spec", "-b", folder).status == 0)
         #expect(runtime(it, "spec", "-b", folder).errors.contains("File config.json exists. Remove it first"))
+        let help = runtime(it, "--help")
+        #expect(help.status == 0 && help.output.contains("--root DIR") && help.output.contains("create"))
+        #expect(runtime(it, "moon").status == 1)
         #expect(runtime(it, "features").output.contains("\"ociVersionMax\": \"1.2.0\""))
         let plan = it.drydock(["runtime", "plan", "-b", folder, "x"])
         #expect(plan.output.contains("pivot_root") && plan.output.hasSuffix("exec sh\n"), "\(plan.all)")

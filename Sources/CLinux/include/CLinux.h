@@ -41,7 +41,8 @@ enum {
     CL_OP_MOUNT,            // s0: type, s1: source, s2: where in the root, s3: data, n0: MS_…,
                             // n1: mode of a new directory, n2: propagation
     CL_OP_BIND,             // s1: path outside, s2: where in the root, n0: MOUNT_ATTR_… to set, n1: 1 with what is mounted
-                            // below it, 2 attributes there too; n2: propagation, n3: MOUNT_ATTR_… to clear
+                            // below it, 2 attributes there too; n2: propagation, n3: MOUNT_ATTR_… to clear;
+                            // with CL_F_IN_ROOT also inside the container's proc
     CL_OP_MKNOD,            // s2: path in the root, n0: mode and type, n1: major, n2: minor, n3: owner << 32 | group;
                             // s1: with CL_F_BIND_DEVICE, the path outside where it is another
     CL_OP_SYMLINK,          // s0: content, s2: path in the root
@@ -59,7 +60,7 @@ enum {
     CL_OP_CHDIR,            // s0: path; n0: 1 to make it when missing
     CL_OP_BOUNDING,         // n0: capability mask that stays
     CL_OP_IDS,              // n0: uid, n1: gid, n2: count of s0, an array of uint32_t
-    CL_OP_CAPABILITIES,     // n0: effective and permitted, n1: inheritable, n2: ambient
+    CL_OP_CAPABILITIES,     // n0: effective, n1: inheritable, n2: ambient, n3: permitted
     CL_OP_NO_NEW_PRIVS,
     CL_OP_SECCOMP,          // s0: n0 instructions of struct sock_filter, n1: SECCOMP_FILTER_FLAG_…
     CL_OP_DEATH_SIGNAL,     // n0: the signal sent when the monitor dies
@@ -76,6 +77,7 @@ enum {
                             // n2: seconds it may take, 0 for ever
     CL_OP_LOOKUP,           // finds the program of the last operation
     CL_OP_START,            // waits for a connection to the launch's `start`
+    CL_OP_CALL,             // the system call n0 with n1, n2 (s0, an area, where there is one) and n3
     CL_OP_EXEC,             // s0: n0 arguments, s1: n1 variables, s2/s3: room for the two pointer tables
     // What the parent does when the child gets there; the child waits for it unless CL_F_ASYNC is set.
     CL_OP_PARENT = 100,
@@ -95,7 +97,7 @@ enum {
     CL_F_VOLATILE = 8,      // (overlay)
     CL_F_GROUPS_OPTIONAL = 16, // (ids) groups stay as they are where the process may not change them
     CL_F_BIND_DEVICE = 64,  // (mknod) take the device from outside
-    CL_F_IN_ROOT = 128,     // (write) the path is one of the container's proc
+    CL_F_IN_ROOT = 128,     // (write, bind) the path is one of the container's proc
 };
 
 // What the child tells the monitor, one record per message of a SOCK_SEQPACKET pair.

@@ -60,11 +60,7 @@ extension BundleCompiler {
     /// A mount of type `cgroup` means all trees of version 1, or the one of version 2.
     private func cgroupMounts(_ target: String, _ options: MountOptions, _ spaces: [Space]) -> [LaunchOperation] {
         guard spaces.contains(where: { $0.kind == .cgroup }) else {
-            return [
-                .bind(
-                    source: "/sys/fs/cgroup", target: target, readOnly: options.flags.contains(.readOnly),
-                    optional: true)
-            ]
+            return hostCgroupMounts(target, options)
         }
         func mount(_ type: String, _ place: String, _ flags: MountFlags, _ data: String) -> LaunchOperation {
             .mount(type: type, source: "cgroup", target: place, flags: flags, data: data, optional: true)
@@ -77,6 +73,19 @@ extension BundleCompiler {
             return [mount("tmpfs", target, .harmless, "mode=755")]
                 + trees.keys.sorted().map { mount("cgroup", "\(target)/\($0)", options.flags, $0) }
         }
+    }
+
+    /// Without a cgroup namespace the trees of version 1 show the container's own cgroup all the same, as runc has it.
+    private func hostCgroupMounts(_ target: String, _ options: MountOptions) -> [LaunchOperation] {
+        func bind(_ source: String, _ place: String) -> LaunchOperation {
+            .bindMount(
+                BindMount(source: source, target: place, attributes: options.flags.attributes, optional: true))
+        }
+        guard case .separate(let trees) = cgroups, privilege == .root else { return [bind("/sys/fs/cgroup", target)] }
+        return [
+            .mount(type: "tmpfs", source: "cgroup", target: target, flags: .harmless, data: "mode=755", optional: true)
+        ]
+            + trees.sorted { $0.key < $1.key }.map { bind($0.value.string + cgroup().path, "\(target)/\($0.key)") }
     }
 
     private var devices: [LaunchOperation] {

@@ -1,4 +1,5 @@
 import Diagnostics
+import Glibc
 import Linux
 import SystemPackage
 
@@ -10,12 +11,12 @@ extension BundleCompiler {
             operations.append(.readOnlyRoot)
         }
         operations += [.findProgram, .awaitStart]
-        operations += try rights(process)
         // In a pid namespace of its own the container is process 1 to itself.
-        operations += hooks("startContainer").map { hook in
-            .hook(hook, state: state.replacing("\"pid\":0", with: "\"pid\":1"))
+        let late = hooks("startContainer").map { hook in
+            LaunchOperation.hook(hook, state: state.replacing("\"pid\":0", with: "\"pid\":1"))
         }
-        operations.append(.execute(arguments: strings("args", in: process), environment: strings("env", in: process)))
+        operations += try rights(process, before: late)
+        operations.append(.execute(arguments: strings("args", in: process), environment: environment(process)))
         return operations
     }
 
@@ -31,8 +32,8 @@ extension BundleCompiler {
         if named.contains(.user) { operations.append(.identity(.root, groupsOptional: true)) }
         if process["terminal"]?.bool == true { operations.append(.console(path: "")) }
         operations += try preparation(process, create: false)
-        operations += try rights(process)
-        operations.append(.execute(arguments: strings("args", in: process), environment: strings("env", in: process)))
+        operations += try rights(process, before: [])
+        operations.append(.execute(arguments: strings("args", in: process), environment: environment(process)))
         return LaunchPlan(namespaces: [], operations: operations)
     }
 
@@ -49,6 +50,7 @@ extension BundleCompiler {
                     ResourceLimit(
                         resource: number, soft: Self.limit(limit["soft"]), hard: Self.limit(limit["hard"]))))
         }
+        operations += try ProcessCall.all(of: config, process).map { .call($0) }
         return operations + [.closeDescriptors, .workingDirectory(process["cwd"]?.string ?? "/", create: create)]
     }
 
@@ -61,7 +63,33 @@ extension BundleCompiler {
         }
     }
 
-    private func rights(_ process: JSONValue) throws(DrydockError) -> [LaunchOperation] {
+    /// The variables, with the home directory of the user where none is named, as runc adds it.
+    private func environment(_ process: JSONValue) -> [String] {
+        let given = strings("env", in: process)
+        guard !given.contains(where: { $0.hasPrefix("HOME=") }) else { return given }
+        let uid = String(process.at("user.uid")?.int ?? 0)
+        var home: Substring = "/"
+        if let bytes = fileOfRoot("etc/passwd") {
+            let entries = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map {
+                $0.split(separator: ":", omittingEmptySubsequences: false)
+            }
+            if let entry = entries.first(where: { $0.count > 5 && $0[2] == uid }), !entry[5].isEmpty { home = entry[5] }
+        }
+        return given + ["HOME=\(home)"]
+    }
+
+    /// What a file of the image says; links in it lead nowhere else.
+    private func fileOfRoot(_ path: String) -> [UInt8]? {
+        guard let directory = try? OwnedDescriptor.open(root, .readOnly),
+            let file = try? FileAt.openInRoot(directory.number, path, O_RDONLY | O_CLOEXEC)
+        else { return nil }
+        defer { FileAt.close(file) }
+        return try? Files.read(FilePath("/proc/self/fd/\(file)"))
+    }
+
+    /// - Parameter late: what is done with the rights, before the program.
+    private func rights(_ process: JSONValue, before late: [LaunchOperation]) throws(DrydockError) -> [LaunchOperation]
+    {
         let user = process["user"] ?? .object([])
         func number(_ key: String) -> UInt32 { UInt32(truncatingIfNeeded: user[key]?.int ?? 0) }
         let identity = ProcessUser(
@@ -75,19 +103,18 @@ extension BundleCompiler {
         let quiet = process["noNewPrivileges"]?.bool ?? false
         let filter = try seccomp(set("bounding"))
         var operations: [LaunchOperation] = []
-        if process["capabilities"] != nil { operations.append(.boundingSet(set("bounding"))) }
+        operations.append(.boundingSet(set("bounding")))
         if !filter.isEmpty && !quiet { operations.append(.seccomp(filter)) }
         operations.append(.identity(identity, groupsOptional: privilege != .root))
-        let effective = CapabilitySet(bits: set("effective").bits | set("permitted").bits)
         operations.append(
             .capabilities(
-                effective: process["capabilities"] == nil ? .none : effective, inheritable: set("inheritable"),
+                effective: set("effective"), permitted: set("permitted"), inheritable: set("inheritable"),
                 ambient: set("ambient")))
-        if quiet {
-            operations.append(.noNewPrivileges)
-            if !filter.isEmpty { operations.append(.seccomp(filter)) }
-        }
-        return operations + [.defaultSignals]
+        if quiet { operations.append(.noNewPrivileges) }
+        operations += [.defaultSignals] + late
+        // Last, so that a filter needs to allow nothing but execve.
+        if quiet && !filter.isEmpty { operations.append(.seccomp(filter)) }
+        return operations
     }
 
     private func seccomp(_ capabilities: CapabilitySet) throws(DrydockError) -> [UInt8] {

@@ -45,10 +45,15 @@ struct BundleCompiler {
             guard mount["destination"]?.string?.isEmpty == false else {
                 throw Self.wrong("config.json: a mount without destination")
             }
+            if mount["destination"]?.string == "/" {
+                throw Self.wrong("config.json: a mount cannot have / as its destination")
+            }
             if mount["uidMappings"]?.array?.isEmpty == false {
                 throw DrydockError(.unsupported, "config.json: id-mapped mounts are not supported")
             }
         }
+        try checkNamespaces()
+        try checkSupport()
         guard let process = config["process"], process.pairs != nil else { return }
         guard process["cwd"]?.string?.hasPrefix("/") == true else {
             throw Self.wrong("config.json: process.cwd must be an absolute path")
@@ -155,7 +160,8 @@ struct BundleCompiler {
         // `slice:prefix:name` is systemd's way to say it; without systemd it is a path of that form.
         let parts = path.split(separator: ":", omittingEmptySubsequences: false)
         if parts.count == 3 { path = "/\(parts[0])/\(parts[1])-\(parts[2]).scope" }
-        if !path.hasPrefix("/") { path = "/" + path }
+        // No ".." leads above the tree.
+        path = FilePath("/" + path).lexicallyNormalized().string
         var unified = false
         if case .unified = cgroups { unified = true }
         let json = config.at("linux.resources") ?? .object([])
@@ -211,5 +217,53 @@ extension CgroupResources {
         memoryNodes = json.at("cpu.mems")?.string.flatMap { $0.isEmpty ? nil : $0 }
         blockWeight = number("blockIO.weight").flatMap { $0 == 0 ? nil : $0 }
         for (file, value) in json["unified"]?.pairs ?? [] { unifiedFiles[file] = value.string }
+        func both(_ path: String, _ controller: String, _ separate: String, _ unified: String) {
+            guard let value = number(path) else { return }
+            separateFiles.append(CgroupSetting(controller, separate, String(value)))
+            unifiedFiles[unified] = String(value)
+        }
+        both("cpu.idle", "cpu", "cpu.idle", "cpu.idle")
+        both("cpu.burst", "cpu", "cpu.cfs_burst_us", "cpu.max.burst")
+        for (key, file) in [("realtimePeriod", "cpu.rt_period_us"), ("realtimeRuntime", "cpu.rt_runtime_us")] {
+            if let value = number("cpu.\(key)"), value != 0 {
+                separateFiles.append(CgroupSetting("cpu", file, String(value)))
+            }
+        }
+        throttles(json["blockIO"] ?? .null)
+        for entry in json["hugepageLimits"]?.array ?? [] {
+            let size = entry["pageSize"]?.string ?? ""
+            let limit = String(entry["limit"]?.int ?? 0)
+            separateFiles.append(CgroupSetting("hugetlb", "hugetlb.\(size).limit_in_bytes", limit))
+            unifiedFiles["hugetlb.\(size).max"] = limit
+        }
+        if let number = number("network.classID"), number != 0 {
+            separateFiles.append(CgroupSetting("net_cls", "net_cls.classid", String(number)))
+        }
+        for entry in json.at("network.priorities")?.array ?? [] {
+            let value = "\(entry["name"]?.string ?? "") \(entry["priority"]?.int ?? 0)"
+            separateFiles.append(CgroupSetting("net_prio", "net_prio.ifpriomap", value))
+        }
+    }
+
+    /// How much is read from and written to single disks.
+    private mutating func throttles(_ json: JSONValue) {
+        let kinds = [
+            ("throttleReadBpsDevice", "read_bps_device", "rbps"),
+            ("throttleWriteBpsDevice", "write_bps_device", "wbps"),
+            ("throttleReadIOPSDevice", "read_iops_device", "riops"),
+            ("throttleWriteIOPSDevice", "write_iops_device", "wiops"),
+        ]
+        var lines: [String: [String]] = [:]
+        for (key, file, word) in kinds {
+            for entry in json[key]?.array ?? [] {
+                let device = "\(entry["major"]?.int ?? 0):\(entry["minor"]?.int ?? 0)"
+                let rate = entry["rate"]?.int ?? 0
+                separateFiles.append(CgroupSetting("blkio", "blkio.throttle.\(file)", "\(device) \(rate)"))
+                lines[device, default: []].append("\(word)=\(rate)")
+            }
+        }
+        for (device, words) in lines.sorted(by: { $0.key < $1.key }) {
+            unifiedLines.append(CgroupSetting("io", "io.max", ([device] + words).joined(separator: " ")))
+        }
     }
 }

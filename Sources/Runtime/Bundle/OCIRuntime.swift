@@ -196,12 +196,17 @@ public struct OCIRuntime: Sendable {
     /// Sends a signal to the first process, or to all (`kill`).
     public func kill(_ id: String, _ signal: Int32, all: Bool) throws(DrydockError) {
         let state = try found(id)
-        guard state.status(in: directory(id)) != "stopped" else {
+        let status = state.status(in: directory(id))
+        guard status != "stopped" else {
             if all { return }
             throw DrydockError(.conflict, "container not running")
         }
         for pid in all ? state.processes : [state.pid] where Glibc.kill(pid, signal) != 0 && errno != ESRCH {
             throw .system("signal \(signal) to process \(pid)", errno: errno)
+        }
+        // What is frozen does not end.
+        if signal == SIGKILL, status == "paused", let freezer = state.freezer {
+            try Files.write(Array(freezer.thawed.utf8), toFile: freezer.file)
         }
     }
 
@@ -253,11 +258,17 @@ public struct OCIRuntime: Sendable {
     }
 
     /// Starts a further process in a running container (`exec`). Returns its number.
-    public func exec(_ id: String, process: JSONValue, _ options: LaunchOptions) throws(DrydockError) -> Int32 {
+    /// - Parameter evenPaused: whether it may wait in a paused container.
+    public func exec(
+        _ id: String, process: JSONValue, _ options: LaunchOptions, evenPaused: Bool = false
+    ) throws(DrydockError) -> Int32 {
         let state = try found(id)
         let status = state.status(in: directory(id))
-        guard status == "running" || status == "created" else {
-            throw DrydockError(.conflict, "cannot exec in a \(status) container")
+        guard status == "running" || status == "created" || (status == "paused" && evenPaused) else {
+            throw DrydockError(
+                .conflict,
+                "cannot exec in a \(status) container"
+                    + (status == "paused" ? " (use --ignore-paused to override)" : ""))
         }
         let plan = try compiler(state.config, state.bundle, id).exec(process, joining: state.cgroups)
         var settings = MonitorSettings()
