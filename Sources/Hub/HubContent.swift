@@ -118,49 +118,72 @@ extension HubRegistry {
     func missing(
         _ needs: [ManifestContent.Need], in repository: String
     ) throws(DrydockError) -> [ManifestContent.Need] {
-        let unlinked = try database.read { database in
-            try needs.filter { need in
-                let (table, digest) =
-                    switch need {
-                    case .blob(let digest): ("repositoryBlob", digest)
-                    case .manifest(let digest): ("manifest", digest)
-                    }
-                return try Row.fetchOne(
-                    database, sql: "SELECT 1 FROM \(table) WHERE repository = ? AND digest = ?",
-                    arguments: [repository, digest.description]) == nil
-            }
-        }
-        return unlinked
+        try database.read { try missing(needs, in: repository, $0) }
     }
 
-    /// Keeps a manifest, and lets tags point at it: in one transaction.
+    private func missing(
+        _ needs: [ManifestContent.Need], in repository: String, _ database: Database
+    ) throws -> [ManifestContent.Need] {
+        try needs.filter { need in
+            // A blob whose bytes were lost is none, whatever the database says.
+            if case .blob(let digest) = need, !blobs.has(digest) { return true }
+            let (table, digest) =
+                switch need {
+                case .blob(let digest): ("repositoryBlob", digest)
+                case .manifest(let digest): ("manifest", digest)
+                }
+            return try Row.fetchOne(
+                database, sql: "SELECT 1 FROM \(table) WHERE repository = ? AND digest = ?",
+                arguments: [repository, digest.description]) == nil
+        }
+    }
+
+    /// Keeps a manifest when all that it needs is there, and lets tags point at it. All in one transaction: whoever
+    /// cleans up meanwhile sees the needs with the manifest, or the manifest is refused.
+    /// - Returns: what is missing; nothing was kept where that is not empty.
+    func storeWhole(
+        _ content: ManifestContent, digest: Digest, in repository: String, tags: [String], push: PushRecord? = nil
+    ) throws(DrydockError) -> [ManifestContent.Need] {
+        try database.write { database in
+            let missing = try missing(content.needs, in: repository, database)
+            if missing.isEmpty { try store(content, digest: digest, in: repository, tags: tags, push: push, database) }
+            return missing
+        }
+    }
+
+    /// Keeps a manifest, whatever it needs, and lets tags point at it: in one transaction.
     func store(
         _ content: ManifestContent, digest: Digest, in repository: String, tags: [String], push: PushRecord? = nil
     ) throws(DrydockError) {
-        try database.write { database in
-            try Self.make(repository, in: database)
+        try database.write { try store(content, digest: digest, in: repository, tags: tags, push: push, $0) }
+    }
+
+    private func store(
+        _ content: ManifestContent, digest: Digest, in repository: String, tags: [String], push: PushRecord?,
+        _ database: Database
+    ) throws {
+        try Self.make(repository, in: database)
+        try database.execute(
+            sql: """
+                INSERT INTO manifest (repository, digest, mediaType, content, artifactType, subject, created)
+                VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET mediaType = excluded.mediaType
+                """,
+            arguments: [
+                repository, digest.description, content.mediaType.rawValue, Data(content.bytes),
+                content.artifactType, content.subject?.description, HubDatabase.now,
+            ])
+        for tag in tags {
             try database.execute(
                 sql: """
-                    INSERT INTO manifest (repository, digest, mediaType, content, artifactType, subject, created)
-                    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET mediaType = excluded.mediaType
-                    """,
-                arguments: [
-                    repository, digest.description, content.mediaType.rawValue, Data(content.bytes),
-                    content.artifactType, content.subject?.description, HubDatabase.now,
-                ])
-            for tag in tags {
-                try database.execute(
-                    sql: """
-                        INSERT INTO tag (repository, name, digest, updated) VALUES (?, ?, ?, ?)
-                        ON CONFLICT DO UPDATE SET digest = excluded.digest, updated = excluded.updated
-                        """, arguments: [repository, tag, digest.description, HubDatabase.now])
-            }
-            if let push {
-                try database.execute(
-                    sql: "UPDATE repository SET pushes = pushes + 1 WHERE name = ?", arguments: [repository])
-                for reference in tags.isEmpty ? [digest.description] : tags {
-                    try push.write(to: database, "push", repository, reference, digest.description)
-                }
+                    INSERT INTO tag (repository, name, digest, updated) VALUES (?, ?, ?, ?)
+                    ON CONFLICT DO UPDATE SET digest = excluded.digest, updated = excluded.updated
+                    """, arguments: [repository, tag, digest.description, HubDatabase.now])
+        }
+        if let push {
+            try database.execute(
+                sql: "UPDATE repository SET pushes = pushes + 1 WHERE name = ?", arguments: [repository])
+            for reference in tags.isEmpty ? [digest.description] : tags {
+                try push.write(to: database, "push", repository, reference, digest.description)
             }
         }
     }

@@ -204,7 +204,7 @@ final class HubGate: Sendable {
                 let may = allowed(principal, name, policy)
                 let granted = actions.split(separator: ",").map(String.init).flatMap { $0 == "*" ? Array(may) : [$0] }
                     .filter(may.contains)
-                access.append(RepositoryAccess(type: "repository", name: name, actions: granted.sorted()))
+                access.append(RepositoryAccess(type: "repository", name: name, actions: Set(granted).sorted()))
             }
         }
         let payload = HubToken(

@@ -94,11 +94,11 @@ extension HubResponder {
         let isSparse = sparse
         let record = PushRecord(user: principal.name ?? "", peer: context.peer)
         let missing = try await blocking { () throws(DrydockError) in
-            let missing = isSparse ? [] : try registry.missing(content.needs, in: repository)
-            if missing.isEmpty {
-                try registry.store(content, digest: digest, in: repository, tags: tags, push: record)
+            if !isSparse {
+                return try registry.storeWhole(content, digest: digest, in: repository, tags: tags, push: record)
             }
-            return missing
+            try registry.store(content, digest: digest, in: repository, tags: tags, push: record)
+            return []
         }
         if !missing.isEmpty { throw HubRefusal.missing(missing) }
         var headers: HTTPFields = [

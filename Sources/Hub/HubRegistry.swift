@@ -85,11 +85,10 @@ public final class HubRegistry: Sendable {
     ) throws(DrydockError) -> Digest {
         let content = try ManifestContent(bytes, mediaType: mediaType)
         let digest = Digest.sha256(bytes)
-        if let missing = try missing(content.needs, in: repository).first {
+        if let missing = try storeWhole(content, digest: digest, in: repository, tags: tags).first {
             throw DrydockError(
                 .invalidArgument, "blob unknown to registry: \(missing)", reason: "the manifest names it")
         }
-        try store(content, digest: digest, in: repository, tags: tags)
         return digest
     }
 

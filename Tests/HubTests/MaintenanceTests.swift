@@ -37,6 +37,26 @@ import Testing
         }
     }
 
+    @Test(
+        "A check that mends takes damaged blobs away: manifests that need them are refused until they are pushed again")
+    func mend() async throws {
+        try await withRegistry { registry in
+            let image = RandomImage(layers: 2)
+            try image.store(in: registry, "library/x", tags: ["1"])
+            let blob = Digest.sha256(image.layers[0])
+            try AtomicFile.write(Array(image.layers[1]), to: registry.blobs.path(blob))
+            #expect(try registry.check().problems.map(\.kind) == ["damaged-blob"])
+            #expect(registry.blobs.has(blob))
+            #expect(try registry.check(mending: true).problems.map(\.kind) == ["damaged-blob", "missing-blob"])
+            #expect(!registry.blobs.has(blob))
+            let content = try ManifestContent(image.manifest.bytes, mediaType: image.manifest.mediaType)
+            #expect(try registry.missing(content.needs, in: "library/x") == [.blob(blob)])
+            _ = try registry.importBlob(image.layers[0], to: "library/x")
+            #expect(try registry.check().problems.isEmpty)
+            #expect(try registry.missing(content.needs, in: "library/x").isEmpty)
+        }
+    }
+
     @Test("Cleaning up removes what nothing refers to, and leaves what is young")
     func garbage() async throws {
         try await withRegistry { registry in

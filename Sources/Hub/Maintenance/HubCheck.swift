@@ -43,11 +43,14 @@ public struct HubCheckReport: Sendable, Equatable {
 }
 
 extension HubRegistry {
-    /// Reads every blob and compares it with its digest, and follows every reference of every manifest. Changes nothing;
-    /// the hub may be in use.
-    /// - Parameter progress: is told about each blob.
-    public func check(progress: (_ done: Int, _ all: Int) -> Void = { _, _ in }) throws(DrydockError) -> HubCheckReport
-    {
+    /// Reads every blob and compares it with its digest, and follows every reference of every manifest. The hub may be in
+    /// use. Changes nothing, unless it is to mend.
+    /// - Parameters:
+    ///   - mending: takes damaged blobs away: clients do not send again what a registry says to have.
+    ///   - progress: is told about each blob.
+    public func check(
+        mending: Bool = false, progress: (_ done: Int, _ all: Int) -> Void = { _, _ in }
+    ) throws(DrydockError) -> HubCheckReport {
         var report = HubCheckReport()
         for algorithm in Digest.Algorithm.allCases {
             let directory = data.appending("blobs").appending(algorithm.rawValue)
@@ -66,6 +69,7 @@ extension HubRegistry {
                 report.bytes += size
             } catch {
                 if error.code == .notFound { continue }
+                if mending, error.code == .corrupt { try remove(damaged: digest) }
                 report.problems.append(
                     .init(kind: "damaged-blob", name: digest.description, reason: error.reason ?? error.message))
             }
@@ -74,6 +78,17 @@ extension HubRegistry {
             report.problems.append(suspect.problem)
         }
         return report
+    }
+
+    /// Removes a blob that is damaged, in the turn of whoever changes the hub: it may have been pushed again meanwhile.
+    private func remove(damaged digest: Digest) throws(DrydockError) {
+        try database.write { _ in
+            do throws(DrydockError) {
+                try blobs.verify(digest)
+            } catch {
+                if error.code == .corrupt { try blobs.delete(digest) }
+            }
+        }
     }
 
     /// Something wrong with a manifest, unless the manifest is gone meanwhile.

@@ -12,10 +12,13 @@ extension HubCommand {
             discussion: "Ends with status 0 only when everything is whole. The hub may be in use.")
         @OptionGroup var data: DataOption
         @OptionGroup var output: JSONFlag
+        @Flag(name: .long, help: "Take damaged blobs away, so that they can be pushed or mirrored again.") var mend =
+            false
 
         func run() async throws {
             try await reporting { () async throws(DrydockError) in
-                let report = try data.existing().check()
+                let report = try data.existing().check(mending: mend)
+                let count = report.problems.count == 1 ? "1 problem" : "\(report.problems.count) problems"
                 if output.json {
                     print(report.json.compact)
                 } else {
@@ -25,14 +28,15 @@ extension HubCommand {
                     print(
                         "\(report.blobs) blobs (\(HubCommand.bytes(report.bytes))), \(report.manifests) manifests and "
                             + "\(report.tags) tags were checked: "
-                            + (report.problems.isEmpty ? "all is whole." : "\(report.problems.count) problems."))
+                            + (report.problems.isEmpty ? "all is whole." : "\(count)."))
                 }
                 if !report.problems.isEmpty {
                     if output.json { Glibc.exit(1) }
+                    let again = "push or mirror again what is named above; 'drydock hub gc' removes what nothing needs."
                     throw DrydockError(
-                        .corrupt, "the hub has \(report.problems.count) problems",
-                        remedy: "Push or mirror again what is named above; 'drydock hub gc' removes what nothing needs."
-                    )
+                        .corrupt, "the hub has \(count)",
+                        remedy: mend
+                            ? "Now \(again)" : "Take damaged blobs away with 'drydock hub check --mend', then \(again)")
                 }
             }
         }
