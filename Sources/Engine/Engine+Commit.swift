@@ -3,6 +3,7 @@ import ImageStore
 import Layers
 import Linux
 public import OCI
+import Runtime
 import SystemPackage
 
 extension Engine {
@@ -42,10 +43,12 @@ extension Engine {
         var image = ImageConfig(platform: .current)
         if let base = record.image { image = try store.config(of: base) }
         image.config = document.config
-        for change in request.changes { try ConfigChanges.apply(change, to: &image.config) }
+        try ConfigChanges.apply(request.changes, to: &image.config)
         let lease = try store.beginLease()
         defer { lease.end() }
-        let layer = try lease.commit(upper: upper(record.id), parent: record.chain, trace: span)
+        let layer = try paused(record, request.pause) { () throws(DrydockError) in
+            try lease.commit(upper: upper(record.id), parent: record.chain, trace: span)
+        }
         let isEmpty = layer.diffID == Self.emptyLayer
         if !isEmpty { image.diffIDs.append(layer.diffID) }
         image.created = Timestamp.now.description
@@ -64,6 +67,20 @@ extension Engine {
                 config: Array(image.json.compact.utf8),
                 references: request.reference.map { [$0.withDefaultTag] } ?? [], parent: record.image))
         return registered.id
+    }
+
+    /// Does work while no process of a running container does; one that is paused already stays so.
+    private func paused<Value>(
+        _ record: ContainerRecord, _ isWanted: Bool, _ work: () throws(DrydockError) -> Value
+    ) throws(DrydockError) -> Value {
+        guard isWanted, let info = try runtime.state(record.id).running, !info.paused else { return try work() }
+        do throws(DrydockError) { try runtime.pause(record.id) } catch {
+            // It has just ended: then nothing changes its files either.
+            guard error.code == .conflict else { throw error }
+            return try work()
+        }
+        defer { try? runtime.unpause(record.id) }
+        return try work()
     }
 
     /// The diff ID of a layer without anything in it: a tar of two empty blocks.

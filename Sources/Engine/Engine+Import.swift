@@ -33,12 +33,15 @@ extension Engine {
         if request.reference?.digest != nil {
             throw DrydockError(.invalidArgument, "cannot import digest reference")
         }
+        if let os = request.platform?.os, os != Platform.current.os {
+            throw DrydockError(.invalidArgument, "operating system is not supported")
+        }
         let created = Timestamp.now.description
         let comment = request.message.isEmpty ? "Imported from \(request.spelling)" : request.message
         var config = ImageConfig(
             created: created, platform: request.platform ?? .current,
             history: [ImageConfig.History(created: created, comment: comment)])
-        for change in request.changes { try ConfigChanges.apply(change, to: &config.config) }
+        try ConfigChanges.apply(request.changes, to: &config.config)
         config.extra["docker_version"] = dockerVersion
         return config
     }

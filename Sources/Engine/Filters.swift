@@ -17,49 +17,6 @@ func labels(_ labels: [String: String], satisfy wanted: [String]) -> Bool {
     }
 }
 
-/// Whether text fits a pattern with `*`, `?` and `[…]`, where `*` stops at a slash (Go's `path.Match`).
-func glob(_ pattern: String, matches text: String) -> Bool {
-    func match(_ pattern: Substring, _ text: Substring) -> Bool {
-        guard let first = pattern.first else { return text.isEmpty }
-        switch first {
-        case "*":
-            let rest = pattern.dropFirst()
-            var remaining = text
-            while true {
-                if match(rest, remaining) { return true }
-                guard let next = remaining.first, next != "/" else { return false }
-                remaining = remaining.dropFirst()
-            }
-        case "?":
-            guard let next = text.first, next != "/" else { return false }
-            return match(pattern.dropFirst(), text.dropFirst())
-        case "[":
-            guard let close = pattern.firstIndex(of: "]"), let next = text.first else { return false }
-            var set = pattern[pattern.index(after: pattern.startIndex)..<close]
-            let negated = set.first == "^"
-            if negated { set = set.dropFirst() }
-            var found = false
-            let members = Array(set)
-            var index = 0
-            while index < members.count {
-                if index + 2 < members.count, members[index + 1] == "-" {
-                    found = found || (members[index]...members[index + 2]).contains(next)
-                    index += 3
-                } else {
-                    found = found || members[index] == next
-                    index += 1
-                }
-            }
-            guard found != negated else { return false }
-            return match(pattern[pattern.index(after: close)...], text.dropFirst())
-        default:
-            guard text.first == first else { return false }
-            return match(pattern.dropFirst(), text.dropFirst())
-        }
-    }
-    return match(pattern[...], text[...])
-}
-
 /// The filters of `docker image ls`.
 struct ImageFilter {
     private let dangling: Bool?
@@ -68,7 +25,7 @@ struct ImageFilter {
     private let before: Timestamp?
     private let since: Timestamp?
     private let until: Int64?
-    private let references: [String]
+    private let references: [PathPattern]
     private let looksAtTime: Bool
 
     private static let known: Set<String> = [
@@ -80,7 +37,9 @@ struct ImageFilter {
         dangling = try Self.dangling(filters)
         labelled = filters["label"] ?? []
         unlabelled = filters["label!"] ?? []
-        references = filters["reference"] ?? []
+        var references: [PathPattern] = []
+        for pattern in filters["reference"] ?? [] { references.append(try PathPattern(pattern)) }
+        self.references = references
         var before: Timestamp?
         for name in filters["before"] ?? [] {
             let time = try Self.created(name, engine)
@@ -158,7 +117,7 @@ struct ImageFilter {
     /// Go's `reference.FamiliarMatch`: the pattern fits the whole familiar name, or the name without tag or digest.
     private func matchesReference(_ reference: Reference) -> Bool {
         references.contains { pattern in
-            glob(pattern, matches: reference.familiar) || glob(pattern, matches: reference.familiarName)
+            pattern.matches(reference.familiar) || pattern.matches(reference.familiarName)
         }
     }
 }

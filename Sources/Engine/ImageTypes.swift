@@ -199,7 +199,7 @@ public struct CommitRequest: Sendable {
     public var message = ""
     /// `-c`: Dockerfile instructions that change the configuration.
     public var changes: [String] = []
-    /// `-p`: pause the container while its files are read. Kept for the command line; nothing is frozen yet.
+    /// `-p`: pause the container, where it runs, while its files are read.
     public var pause = true
 
     /// Makes a request.

@@ -31,6 +31,11 @@ extension ImageStore {
 extension Database {
     /// Points a name to an image. A reference with neither tag nor digest means `latest`.
     func name(_ id: Digest, _ reference: Reference) throws {
+        if reference.digest == nil, reference.familiarName == Digest.Algorithm.sha256.rawValue {
+            throw DrydockError(
+                .invalidArgument, "refusing to create an ambiguous tag using digest algorithm as name",
+                remedy: "sha256:… is how an image's ID is written; choose another name.")
+        }
         let name = reference.digest.map { reference.pinned(to: $0) } ?? reference.withDefaultTag
         try execute(
             sql: "INSERT OR REPLACE INTO names (name, repository, image) VALUES (?, ?, ?)",

@@ -129,12 +129,13 @@ extension ImageStore {
         var problems: [StoreProblem] = []
         let lease = try beginLease()
         defer { lease.end() }
-        let rows = try read { try Row.fetchAll($0, sql: "SELECT chain, diff FROM layers ORDER BY chain") }
-        for row in rows {
-            let (chain, diff): (String, String) = (row[0], row[1])
-            guard let id = try? Digest(chain), try lease.hasLayer(id) else { continue }
-            let packed = try? LayerWriter.write(directory: directory(id), compression: .none) { _ in }
-            if packed?.diffID.description != diff {
+        for chain in try read({ try String.fetchAll($0, sql: "SELECT chain FROM layers ORDER BY chain") }) {
+            guard let id = try? Digest(chain), try lease.hasLayer(id),
+                let layer = try read({ try $0.layer(id, self) })
+            else { continue }
+            let packed = try? LayerWriter.write(directory: layer.directory, compression: .none) { _ in }.diffID
+            let again = packed == layer.diffID ? packed : try lease.packedAgain(layer)
+            if packed == nil || packed != again {
                 problems.append(StoreProblem(.damaged, "layer \(chain)", "its files have been changed"))
             }
         }
@@ -185,6 +186,30 @@ extension ImageStore {
             try self.blobs.delete(digest)
         }
         return true
+    }
+}
+
+extension Lease {
+    /// Unpacks a layer from its blob beside the store and packs it: other programs put the same files into a tar in
+    /// another way, so the layer's diff ID says nothing of its directory.
+    /// - Returns: the digest of what would be packed; nil where there is no blob.
+    fileprivate func packedAgain(_ layer: LayerRecord) throws(DrydockError) -> Digest? {
+        guard let blob = try store.blob(of: layer.diffID) else { return nil }
+        let place = newPath("check")
+        try Files.makeDirectories(place, mode: 0o755)
+        defer { try? LayerApplier.remove(place) }
+        var options = unsynced
+        if let parent = layer.parent { options.lower = (try? store.layerMounts(chain: parent)) ?? [] }
+        do throws(DrydockError) {
+            let applier = try LayerApplier(into: place, options: options)
+            try store.blobs.stream(blob.digest) { bytes throws(DrydockError) in try applier.write(bytes) }
+            _ = try applier.finish()
+            return try LayerWriter.write(directory: place, compression: .none) { _ in }.diffID
+        } catch {
+            // The blob is damaged too: it is looked at by itself.
+            guard error.code == .corrupt else { throw error }
+            return nil
+        }
     }
 }
 

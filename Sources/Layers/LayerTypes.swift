@@ -86,7 +86,7 @@ public struct AppliedLayer: Sendable, Hashable {
     public var compressedSize: Int64
     /// The size of the uncompressed tar, in bytes.
     public var tarSize: Int64
-    /// The sum of the sizes of the regular files, in bytes; hard links count once.
+    /// The sum of the sizes of the regular files and symbolic links, in bytes; hard links count once.
     public var fileBytes: Int64
     /// The number of entries.
     public var entries: Int64
@@ -209,7 +209,7 @@ public struct WrittenLayer: Sendable, Hashable {
     public var size: Int64
     /// The size of the uncompressed tar, in bytes.
     public var tarSize: Int64
-    /// The sum of the sizes of the regular files, in bytes; hard links count once.
+    /// The sum of the sizes of the regular files and symbolic links, in bytes; hard links count once.
     public var fileBytes: Int64
     /// The number of entries.
     public var entries: Int64

@@ -15,4 +15,7 @@ struct TarItem {
     var major: UInt32 = 0
     var minor: UInt32 = 0
     var attributes: [(name: String, value: [UInt8])] = []
+
+    /// The size that a file system gives for a symbolic link.
+    var linkBytes: Int64 { Int64(symbolicLink?.prefix { $0 != 0 }.count ?? 0) }
 }

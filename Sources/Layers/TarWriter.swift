@@ -42,6 +42,7 @@ final class TarWriter {
     /// Writes an entry without content.
     func write(_ item: TarItem) throws(DrydockError) {
         entries += 1
+        if item.hardLink == nil { fileBytes += item.linkBytes }
         try put(TarEncoder.header(item))
     }
 

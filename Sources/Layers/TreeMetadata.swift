@@ -30,6 +30,7 @@ extension TreeWriter {
         _ parent: Int32, _ name: [CChar], _ path: ArchivePath, _ item: TarItem
     ) throws(DrydockError) {
         let meta = try metadata(item)
+        if item.type == S_IFLNK { fileBytes += item.linkBytes }
         let isPlaceholder =
             (item.type == S_IFCHR || item.type == S_IFBLK)
             && (try? FileAt.status(parent, name))?.isRegular == true

@@ -63,6 +63,8 @@ struct ListingTests {
         let json = await docker("ps --format json", engine: engine).output
         #expect(json.hasPrefix(#"{"Command":"\"sh -c 'sleep 200; e…\"","CreatedAt":"1970-01-12 13:43:40 +0000 UTC""#))
         #expect(json.contains(#"8080-\u003e80/tcp"#))
+        #expect(await docker("ps", "--format", "{{json .}}", engine: engine).output == json)
+        #expect(await docker("images", "--format", "{{json .Tag}}", engine: engine).output == "\"3.5\"\n\"<none>\"\n")
         let wrong = await docker("ps", "--format", "{{.Foo}}", engine: engine)
         #expect(
             wrong.errors

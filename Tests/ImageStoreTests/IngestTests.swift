@@ -49,6 +49,38 @@ struct IngestTests {
         #expect(try LayerStack([layer.directory]).lookUp("/d/f")?.status.size == 200_000)
     }
 
+    @Test("of another program, whose order is its own, is whole until a file is changed")
+    func foreign() async throws {
+        let fixture = try StoreFixture()
+        var tar: [UInt8] = []
+        for name in ["b", "a"] {
+            let bytes = Bytes()
+            let entry = LayerEntry(FilePath(name), .file(.bytes(Array(name.utf8))))
+            _ = try LayerWriter.write(entries: [entry], compression: .none, to: bytes.sink)
+            tar += bytes.all.dropLast(1024)
+        }
+        tar += [UInt8](repeating: 0, count: 1024)
+        let lease = try fixture.store.beginLease()
+        var rest: [UInt8]? = tar
+        let layer = try lease.unpack(
+            { () throws(DrydockError) in
+                defer { rest = nil }
+                return rest
+            }, parent: nil)
+        var config = ImageConfig(platform: .current)
+        config.diffIDs = [layer.diffID]
+        try lease.register(NewImage(config: Array(config.json.compact.utf8)))
+        lease.end()
+        #expect(layer.diffID == Digest.sha256(tar))
+        #expect(try fixture.store.check(repair: true, contents: true).isEmpty)
+        let file = try FileDescriptor.open(layer.directory.appending("a"), .writeOnly)
+        _ = try file.closeAfter { try file.writeAll([0x78, 0x79]) }
+        let problems = try fixture.store.check(repair: true, contents: true)
+        #expect(problems.map(\.kind) == [.damaged] && problems.allSatisfy(\.isRepaired))
+        #expect(try fixture.store.check(repair: false, contents: true).isEmpty)
+        #expect(try LayerStack([layer.directory]).lookUp("/a")?.status.size == 1)
+    }
+
     enum Damage: CaseIterable {
         case flipped, short, long, otherDiffID, notTar
     }

@@ -110,7 +110,9 @@ enum ContainerCommands {
     static func commit(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
         var request = CommitRequest(container: invocation.arguments[0])
         if invocation.arguments.count > 1, !invocation.arguments[1].isEmpty {
-            request.reference = try invocation.reference(invocation.arguments[1]).withDefaultTag
+            let reference = try invocation.reference(invocation.arguments[1])
+            guard reference.digest == nil else { throw .message("refusing to create a tag with a digest reference") }
+            request.reference = reference.withDefaultTag
         }
         request.author = invocation.string("author") ?? ""
         request.message = invocation.string("message") ?? ""

@@ -38,7 +38,11 @@ enum InspectCommands {
             do throws(DrydockError) { return try engine.inspectContainer(name, size: size) } catch {
                 guard error.code == .notFound else { throw .daemon(error) }
             }
-            do throws(DrydockError) { return try engine.inspectImage(name) } catch {
+            do throws(DrydockError) {
+                let document = try engine.inspectImage(name)
+                if size { context.errors.line("WARNING: --size ignored for image") }
+                return document
+            } catch {
                 guard error.code == .notFound else { throw .daemon(error) }
             }
             throw .message("Error: No such object: \(name)")

@@ -127,7 +127,7 @@ enum RunCommands {
             }
             return status ?? 0
         }
-        let failed = await context.forEach(invocation.arguments) { name throws(Failure) in
+        let failed = await context.forEach(invocation.arguments, atOnce: true) { name throws(Failure) in
             _ = try await blocking { () throws(DrydockError) in try engine.start(name, attach: nil, span) }
             context.output.line(name)
         }

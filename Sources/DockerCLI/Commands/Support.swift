@@ -46,17 +46,21 @@ extension CommandContext {
 
     /// Does the same for each of several names and goes on after a failure.
     ///
-    /// - Parameter force: `--force`: what does not exist is reported, but is no failure.
+    /// - Parameters:
+    ///   - force: `--force`: what does not exist is reported, but is no failure.
+    ///   - atOnce: whether failures are printed as they happen; otherwise they follow what worked.
     /// - Returns: the names that failed.
     func forEach(
-        _ names: [String], force: Bool = false, _ body: (String) async throws(Failure) -> Void
+        _ names: [String], force: Bool = false, atOnce: Bool = false, _ body: (String) async throws(Failure) -> Void
     ) async -> [String] {
         var failed: [String] = []
+        var failures: [Failure] = []
+        defer { failures.forEach(report) }
         for name in names {
             do throws(Failure) {
                 try await body(name)
             } catch {
-                report(error)
+                if atOnce { report(error) } else { failures.append(error) }
                 if !force || error.error?.code != .notFound { failed.append(name) }
             }
         }

@@ -88,7 +88,8 @@ enum ImageListings {
         return [
             "Comment": .string(line.comment), "CreatedAt": .string(Units.timestamp(line.created)),
             "CreatedBy": .string(whole ? command : Units.ellipsis(command, 45)),
-            "CreatedSince": .string(line.created <= 0 ? "N/A" : age(line.created, now)),
+            "CreatedSince": .string(
+                !human ? Units.timestamp(line.created) : line.created <= 0 ? "N/A" : age(line.created, now)),
             "ID": .string(line.id.map { whole ? $0.description : $0.short } ?? "<missing>"),
             "Size": .string(human ? Units.size(line.size) : String(line.size)),
         ]

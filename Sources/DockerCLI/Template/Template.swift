@@ -171,7 +171,14 @@ struct TemplateRun {
                 arguments.append(piped)
             }
             do throws(TemplateError) {
-                return try TemplateFunctions.call(name, arguments, heading: heading)
+                let result = try TemplateFunctions.call(name, arguments, heading: heading)
+                // A whole row is encoded by its own method, which Go escapes for HTML.
+                if name == "json", !heading, subject.typeName != nil, arguments.first == subject.document,
+                    let text = result.string
+                {
+                    return .string(TemplateRun.escapedForHTML(text))
+                }
+                return result
             } catch {
                 throw fault(place, "error calling \(name): \(error.message)", at: TemplateRun.source(command))
             }
