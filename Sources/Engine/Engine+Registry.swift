@@ -1,12 +1,18 @@
 public import Diagnostics
 public import OCI
 import RegistryClient
+import SystemPackage
 
 extension Engine {
     /// See `EngineOperations`.
     public func login(server: String?, username: String, password: String) async throws(DrydockError) {
         _ = try await client().login(
             Credentials(username: username, password: password), to: server ?? Reference.defaultRegistry)
+    }
+
+    /// See `EngineOperations`.
+    public func plainCredentialFile(server: String?) throws(DrydockError) -> String? {
+        try credentials.hasHelper(for: server ?? Reference.defaultRegistry) ? nil : credentials.file.string
     }
 
     /// See `EngineOperations`.

@@ -38,6 +38,8 @@ public protocol EngineOperations: LifeCycleOperations, ImageArchives {
 
     /// Verifies and keeps credentials. - Parameter server: nil for `docker.io`.
     func login(server: String?, username: String, password: String) async throws(DrydockError)
+    /// The file that a registry's password is kept in as it is; nil where a credential helper keeps it.
+    func plainCredentialFile(server: String?) throws(DrydockError) -> String?
     /// Proves the credentials that are kept for a registry once more. - Returns: their name; nil where there are none.
     func loginAgain(server: String?) async throws(DrydockError) -> String?
     /// The name that is logged in at a registry, or nil.
@@ -101,6 +103,9 @@ public protocol EngineOperations: LifeCycleOperations, ImageArchives {
 }
 
 extension EngineOperations {
+    /// Nothing is kept as it is where an engine does not say otherwise.
+    public func plainCredentialFile(server: String?) throws(DrydockError) -> String? { nil }
+
     /// Nothing is kept where an engine does not say otherwise.
     public func removedContainers() throws(DrydockError) -> [JSONValue] { [] }
 

@@ -61,6 +61,11 @@ public struct CredentialStore: Sendable {
         return Credentials(username: name, password: password)
     }
 
+    /// Whether a helper program keeps the credentials for a registry.
+    public func hasHelper(for registry: String) throws(DrydockError) -> Bool {
+        helper(for: registry, in: try read()) != nil
+    }
+
     /// Keeps credentials for a registry, in the file (readable by its owner only) or with the helper that it names.
     /// - Throws: `.system` where that fails.
     public func store(_ credentials: Credentials, for registry: String) throws(DrydockError) {

@@ -92,6 +92,9 @@ final class FakeEngine: EngineOperations {
     func login(server: String?, username: String, password: String) async throws(DrydockError) {
         try note("login", about: "\(server ?? "-") \(username) \(password)")
     }
+    func plainCredentialFile(server: String?) throws(DrydockError) -> String? {
+        server == nil ? nil : "/root/.docker/config.json"
+    }
     func loggedIn(server: String?) throws(DrydockError) -> String? { state.withLock { $0.loggedIn } }
     func logout(server: String?) throws(DrydockError) -> Bool { true }
     func containers(all: Bool, sizes: Bool, matching filters: Filters) throws(DrydockError) -> [ContainerSummary] {

@@ -162,6 +162,15 @@ struct SessionTests {
         let piped = await docker(
             "login -u you --password-stdin localhost:5000", engine: engine, prompt: FakePrompt(input: "pw\n"))
         #expect(piped.output == "Login Succeeded\n")
+        #expect(
+            piped.errors == """
+
+                WARNING! Your credentials are stored unencrypted in '/root/.docker/config.json'.
+                Configure a credential helper to remove this warning. See
+                https://docs.docker.com/go/credential-store/
+
+
+                """)
         #expect(engine.calls.last == "login localhost:5000 you pw")
         _ = await docker("login -u you -p pw https://index.docker.io/v1/", engine: engine)
         #expect(engine.calls.last == "login - you pw")

@@ -100,6 +100,7 @@ import Testing
         try AtomicFile.write(#"{"credHelpers":{"localhost:5000":"test"},"psFormat":"x"}"#.utf8, to: file)
         let store = CredentialStore(file: file, programPath: [directory.path])
         #expect(try store.credentials(for: "localhost:5000") == nil)
+        #expect(try store.hasHelper(for: "localhost:5000") && !store.hasHelper(for: "docker.io"))
         let ann = Credentials(username: "ann", password: "p\"ss:w")
         try store.store(ann, for: "localhost:5000")
         #expect(try store.credentials(for: "localhost:5000") == ann)

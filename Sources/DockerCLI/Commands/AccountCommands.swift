@@ -54,6 +54,11 @@ enum AccountCommands {
         try await daemon { () async throws(DrydockError) in
             try await engine.login(server: server, username: name, password: secret)
         }
+        if let file = try daemon({ () throws(DrydockError) in try engine.plainCredentialFile(server: server) }) {
+            context.errors.line(
+                "\nWARNING! Your credentials are stored unencrypted in '\(file)'.\nConfigure a credential helper to "
+                    + "remove this warning. See\nhttps://docs.docker.com/go/credential-store/\n")
+        }
         context.output.line("Login Succeeded")
         return 0
     }
