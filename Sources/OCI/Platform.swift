@@ -16,7 +16,8 @@ public struct Platform: Hashable, Sendable {
         self.variant = variant
     }
 
-    /// Reads `linux/amd64` or `linux/arm/v7`, or an architecture alone, with Docker's aliases (`x86_64`, `aarch64`).
+    /// Reads `linux/amd64` or `linux/arm/v7`, or an architecture or an operating system alone, with Docker's aliases
+    /// (`x86_64`, `aarch64`).
     /// - Throws: code `.invalidArgument` where the text has another form.
     public init(parsing text: String) throws(DrydockError) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).map { $0.lowercased() }
@@ -24,8 +25,9 @@ public struct Platform: Hashable, Sendable {
             throw DrydockError(
                 .invalidArgument, "\"\(text)\": unknown operating system or architecture: invalid argument")
         }
-        let os = parts.count == 1 ? "linux" : parts[0]
-        var architecture = parts.count == 1 ? parts[0] : parts[1]
+        let isSystem = parts.count == 1 && Self.systems.contains(parts[0])
+        let os = parts.count > 1 || isSystem ? parts[0] : Self.current.os
+        var architecture = parts.count > 1 ? parts[1] : isSystem ? Self.current.architecture : parts[0]
         var variant = parts.count == 3 ? parts[2] : nil
         switch architecture {
         case "x86_64", "x86-64": architecture = "amd64"
@@ -35,8 +37,23 @@ public struct Platform: Hashable, Sendable {
         case "i386", "i686": architecture = "386"
         default: break
         }
+        // One word alone must be known for what it is (containerd's `platforms.Parse`).
+        guard parts.count > 1 || isSystem || Self.architectures.contains(architecture) else {
+            throw DrydockError(
+                .invalidArgument, "\"\(text)\": unknown operating system or architecture: invalid argument")
+        }
         self.init(os: os, architecture: architecture, variant: variant)
     }
+
+    /// Go's names of operating systems and of processors.
+    private static let systems: Set<String> = [
+        "aix", "android", "darwin", "dragonfly", "freebsd", "illumos", "ios", "js", "linux", "netbsd", "openbsd",
+        "plan9", "solaris", "wasip1", "windows",
+    ]
+    private static let architectures: Set<String> = [
+        "386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le",
+        "riscv64", "s390x", "wasm",
+    ]
 
     /// The platform of this program.
     public static var current: Platform {

@@ -191,8 +191,8 @@ final class Authorizer: Sendable {
             }
             throw refusal.unexpected
         }
-        guard let json = try? JSONValue(parsing: body),
-            let token = json["token"]?.string ?? json["access_token"]?.string, !token.isEmpty
+        let json = try ForeignAnswer.json(body, of: scheme.realm)
+        guard let token = json["token"]?.string ?? json["access_token"]?.string, !token.isEmpty
         else { throw DrydockError(.unavailable, "the token service gave no token") }
         // A token without a lifetime is good for a minute, says the specification.
         let seconds = max(json["expires_in"]?.int ?? 60, 1)

@@ -94,10 +94,12 @@ extension RegistryClient {
     }
 
     private func json(of response: RegistryResponse) async throws(DrydockError) -> JSONValue {
+        let body: [UInt8]
         do {
-            return try JSONValue(parsing: try await response.collect())
+            body = try await response.collect()
         } catch {
             throw ConnectionFailure.error(error, method: "GET", url: response.url)
         }
+        return try ForeignAnswer.json(body, of: response.url)
     }
 }

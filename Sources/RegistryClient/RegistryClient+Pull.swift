@@ -89,17 +89,12 @@ extension RegistryClient {
                 reason: "the bytes that came have the digest \(found)",
                 remedy: "Nothing was kept. The registry or something on the way changes content.")
         }
-        let type = try Self.mediaType(of: bytes, header: response.headers["content-type"].first)
+        let json = try ForeignAnswer.json(bytes, of: response.url)
+        let type = Self.mediaType(of: json, header: response.headers["content-type"].first)
         return RawManifest(mediaType: type, digest: found, bytes: bytes)
     }
 
-    private static func mediaType(of bytes: [UInt8], header: String?) throws(DrydockError) -> MediaType {
-        let json: JSONValue
-        do {
-            json = try JSONValue(parsing: bytes)
-        } catch {
-            throw DrydockError(.corrupt, "invalid manifest", reason: error.message)
-        }
+    private static func mediaType(of json: JSONValue, header: String?) -> MediaType {
         if let own = json["mediaType"]?.string { return MediaType(rawValue: own) }
         let named = header?.split(separator: ";").first.map { MediaType(rawValue: $0.trimmingSpaces()) }
         if let named, named.isIndex || named.isManifest { return named }

@@ -68,6 +68,19 @@ struct ValuesTests {
         #expect(index.manifest(for: try Platform(parsing: "linux/s390x")) == nil)
     }
 
+    @Test("A platform of one word is a processor or a system that is known; pairs are taken as they are")
+    func platformWords() throws {
+        #expect(try Platform(parsing: "arm64").description == "linux/arm64")
+        #expect(try Platform(parsing: "X86_64").description == "linux/amd64")
+        #expect(
+            try Platform(parsing: "windows") == Platform(os: "windows", architecture: Platform.current.architecture))
+        #expect(try Platform(parsing: "linux/odd").description == "linux/odd")
+        for text in ["bogus", "", "linux/", "a/b/c/d"] {
+            let error = #expect(throws: DrydockError.self) { try Platform(parsing: text) }
+            #expect(error?.message == "\"\(text)\": unknown operating system or architecture: invalid argument")
+        }
+    }
+
     @Test("An image configuration keeps everything that Drydock knows of it")
     func configurations() throws {
         let text = """

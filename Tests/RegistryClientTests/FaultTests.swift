@@ -157,6 +157,29 @@ import Testing
         #expect(push?.message == error?.message)
     }
 
+    @Test("A web page in a registry's place is told as what it is: a network's login page, or a proxy's")
+    func page() async throws {
+        try await ScriptedServer.run { _, _ in
+            ScriptedAnswer(
+                headers: ["content-type": "text/html"], body: Array("<html>\nLog in to the café</html>".utf8))
+        } _: { server in
+            let pull = await failure { _ = try await server.client().manifest(name) }
+            #expect(
+                pull?.message == "error parsing HTTP 200 response body: invalid character '<' looking for beginning of "
+                    + "value: \"<html> Log in to the café</html>\"")
+            #expect(pull?.code == .unavailable)
+            #expect(pull?.reason?.contains("web page") == true)
+            let search = await failure { _ = try await server.client().search("x") }
+            #expect(search?.message == pull?.message)
+        }
+        try await ScriptedServer.run { _, _ in
+            ScriptedAnswer(body: [])
+        } _: { server in
+            let pull = await failure { _ = try await server.client().manifest(name) }
+            #expect(pull?.message.contains("unexpected end of JSON input") == true)
+        }
+    }
+
     @Test("A manifest with another digest than promised is refused")
     func wrongManifest() async throws {
         let digest = Digest.sha256([1, 2, 3])

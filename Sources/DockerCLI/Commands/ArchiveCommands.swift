@@ -106,16 +106,10 @@ extension Invocation {
     /// Reads a platform as the command line does.
     static func platform(_ text: String) throws(Failure) -> Platform {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-        let known: Set<String> = [
-            "386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le",
-            "riscv64", "s390x", "wasm", "x86_64", "x86-64", "aarch64", "armhf", "armel", "i386", "linux", "windows",
-            "darwin", "freebsd",
-        ]
         if parts.count > 3 {
             throw .message("invalid platform: \"\(text)\": cannot parse platform specifier: invalid argument")
         }
-        let isKnown = parts.count > 1 || known.contains(text.lowercased())
-        if isKnown, let platform = try? Platform(parsing: text) { return platform }
+        if let platform = try? Platform(parsing: text) { return platform }
         throw .message("invalid platform: \"\(text)\": unknown operating system or architecture: invalid argument")
     }
 }
