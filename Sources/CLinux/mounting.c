@@ -16,7 +16,7 @@
 #define AT_RECURSIVE 0x8000
 #endif
 
-enum { PROC_FILES = 0x9fa0, PROPAGATION_ONLY = MS_PRIVATE | MS_SLAVE | MS_SHARED | MS_UNBINDABLE | MS_REC };
+enum { PROC_FILES = 0x9fa0, BOTH_EMPTY = 4 | 0x40 /* move_mount: both ends are descriptors */, PROPAGATION_ONLY = MS_PRIVATE | MS_SLAVE | MS_SHARED | MS_UNBINDABLE | MS_REC };
 
 // One attempt at `place`. When a symbolic link without a target is in the way, the path through that target is left in
 // `path` and -ELOOP is returned.
@@ -70,12 +70,17 @@ int cl_place(run *r, const char *wanted, int file, mode_t mode) {
     return -ELOOP;
 }
 
-static int remount_attributes(int fd, uint64_t attributes, uint64_t cleared, int recursive) {
+static int set_attributes(int fd, uint64_t attributes, uint64_t cleared, unsigned long propagation, int recursive) {
     // The times of access are one field, not bits: a new value wants the old one cleared.
     if (attributes & MOUNT_ATTR__ATIME) cleared |= MOUNT_ATTR__ATIME;
-    struct mount_attr attr = {.attr_set = attributes, .attr_clr = cleared};
-    if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof attr) == 0) return 0;
-    if (errno != ENOSYS) return -errno;
+    struct mount_attr attr = {.attr_set = attributes, .attr_clr = cleared, .propagation = propagation};
+    int flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
+    return syscall(SYS_mount_setattr, fd, "", flags, &attr, sizeof attr) < 0 ? -errno : 0;
+}
+
+static int remount_attributes(int fd, uint64_t attributes, uint64_t cleared, int recursive) {
+    int failure = set_attributes(fd, attributes, cleared, 0, recursive);
+    if (failure != -ENOSYS) return failure;
     struct statvfs status;
     if (fstatvfs(fd, &status) < 0) return -errno;
     unsigned long flags = MS_REMOUNT | MS_BIND;
@@ -181,32 +186,62 @@ static int is_proc(int fd) {
     return fstatfs(fd, &status) == 0 && status.f_type == PROC_FILES;
 }
 
-// Mounts a descriptor's file or directory on a path of the root. Only the plan may cover files of proc, whatever links
-// lead there: what is written below /proc/self decides what a process is held to.
-static int bind_descriptor(run *r, int source, int directory, const char *path, int recursive, int inside_proc) {
-    int fd = cl_place(r, path, !directory, 0755);
-    if (fd < 0) { r->detail = path; return fd; }
-    int failure = !inside_proc && is_proc(fd) && !is_proc(source) ? -EPERM : 0;
-    if (!failure && mount(cl_path_of(source).path, cl_path_of(fd).path, NULL, MS_BIND | (recursive ? MS_REC : 0), NULL) < 0)
-        failure = -errno;
+// How a file or a directory is mounted a second time.
+typedef struct {
+    uint64_t attributes, cleared;
+    unsigned long propagation;
+    int recursive, attributes_below, inside_proc;
+} binding;
+
+// The new mount while nobody can reach it: what it is allowed is decided before it lies anywhere, so whoever shares the
+// directory cannot put another place under its name meanwhile (CVE-2021-30465). -ENOSYS before Linux 5.12.
+static int detached(int source, const binding *b) {
+    int fd = (int)syscall(SYS_open_tree, source, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | O_CLOEXEC | (b->recursive ? AT_RECURSIVE : 0));
+    if (fd < 0) return -errno;
+    int failure = b->attributes || b->cleared ? set_attributes(fd, b->attributes, b->cleared, 0, b->attributes_below) : 0;
+    unsigned long kind = b->propagation & ~(unsigned long)MS_REC;
+    if (!failure && kind) failure = set_attributes(fd, 0, 0, kind, (b->propagation & MS_REC) != 0);
+    if (!failure) return fd;
     close(fd);
     return failure;
 }
 
-static int bind_mount(run *r, const char *source, const char *path, int recursive, int inside_proc) {
+// Mounts a descriptor's file or directory on a path of the root. Only the plan may cover files of proc, whatever links
+// lead there: what is written below /proc/self decides what a process is held to.
+static int bind_descriptor(run *r, int source, int directory, const char *path, const binding *b) {
+    int fd = cl_place(r, path, !directory, 0755);
+    if (fd < 0) { r->detail = path; return fd; }
+    int failure = !b->inside_proc && is_proc(fd) && !is_proc(source) ? -EPERM : 0;
+    int tree = failure ? failure : detached(source, b);
+    if (tree >= 0) {
+        if (syscall(SYS_move_mount, tree, "", fd, "", BOTH_EMPTY) < 0) failure = -errno;
+        close(tree);
+    } else if (tree == -ENOSYS) {
+        if (mount(cl_path_of(source).path, cl_path_of(fd).path, NULL, MS_BIND | (b->recursive ? MS_REC : 0), NULL) < 0) failure = -errno;
+        if (!failure) failure = change(r, path, b->attributes, b->cleared, b->attributes_below, b->propagation);
+    } else {
+        failure = tree;
+    }
+    close(fd);
+    return failure;
+}
+
+static int bind_mount(run *r, const char *source, const char *path, const binding *b) {
     struct stat status;
     int fd = open(source, O_PATH | O_CLOEXEC);
     if (fd < 0) { r->detail = source; return -errno; }
-    int failure = fstat(fd, &status) < 0 ? -errno : bind_descriptor(r, fd, S_ISDIR(status.st_mode), path, recursive, inside_proc);
+    int failure = fstat(fd, &status) < 0 ? -errno : bind_descriptor(r, fd, S_ISDIR(status.st_mode), path, b);
     close(fd);
     return failure;
 }
 
 static int op_bind(run *r, cl_op *op) {
-    const char *path = cl_text(r, op->s[2]);
-    int failure = bind_mount(r, cl_text(r, op->s[1]), path, (op->n[1] & 1) != 0, (op->flags & CL_F_IN_ROOT) != 0);
-    if (failure) return failure;
-    return change(r, path, (uint64_t)op->n[0], (uint64_t)op->n[3], (op->n[1] & 2) != 0, (unsigned long)op->n[2] & PROPAGATION_ONLY);
+    binding wanted = {
+        .attributes = (uint64_t)op->n[0], .cleared = (uint64_t)op->n[3],
+        .propagation = (unsigned long)op->n[2] & PROPAGATION_ONLY, .recursive = (op->n[1] & 1) != 0,
+        .attributes_below = (op->n[1] & 2) != 0, .inside_proc = (op->flags & CL_F_IN_ROOT) != 0,
+    };
+    return bind_mount(r, cl_text(r, op->s[1]), cl_text(r, op->s[2]), &wanted);
 }
 
 struct borrowing { int space, result; const char *path; };
@@ -232,7 +267,7 @@ static int op_borrow(run *r, cl_op *op) {
     close(request.space);
     if (failure || request.result < 0) return failure ? failure : request.result;
     int fd = cl_place(r, path, 0, 0755);
-    if (fd >= 0 && syscall(SYS_move_mount, request.result, "", fd, "", 4 | 0x40 /* both are descriptors */) < 0) failure = -errno;
+    if (fd >= 0 && syscall(SYS_move_mount, request.result, "", fd, "", BOTH_EMPTY) < 0) failure = -errno;
     close(request.result);
     if (fd < 0) return fd;
     close(fd);
@@ -241,7 +276,8 @@ static int op_borrow(run *r, cl_op *op) {
 
 static int op_mknod(run *r, cl_op *op) {
     const char *path = cl_text(r, op->s[2]);
-    if (op->flags & CL_F_BIND_DEVICE) return bind_mount(r, op->s[1] ? cl_text(r, op->s[1]) : path, path, 0, 0);
+    binding plain = {0};
+    if (op->flags & CL_F_BIND_DEVICE) return bind_mount(r, op->s[1] ? cl_text(r, op->s[1]) : path, path, &plain);
     const char *slash = strrchr(path, '/');
     char parent[PATH_MAX];
     size_t length = slash ? (size_t)(slash - path) : 0;
@@ -317,6 +353,8 @@ static int write_in_root(run *r, const char *path, const char *value) {
     struct statfs status;
     struct open_how how = {.flags = O_WRONLY | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS};
     while (*path == '/') path++;
+    // What may be set is decided by how the name begins.
+    if (strstr(path, "/..")) return -EINVAL;
     int fd = (int)syscall(SYS_openat2, r->root, path, &how, sizeof how);
     if (fd < 0) return -errno;
     int failure = fstatfs(fd, &status) < 0 ? -errno : status.f_type != PROC_FILES ? -EXDEV : 0;

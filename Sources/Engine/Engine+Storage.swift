@@ -26,10 +26,26 @@ extension Engine {
     /// The root that the runtime gives to the container. With `fuse-overlayfs` it is mounted now.
     func root(_ id: String, lowers: [FilePath], driver: StorageDriver) throws(DrydockError) -> RootFileSystem {
         switch driver {
-        case .overlay: return .overlay(lower: lowers, upper: upper(id), work: work(id))
+        case .overlay: return .overlay(lower: try initLayer() + lowers, upper: upper(id), work: work(id))
         case .vfs: return .directory(upper(id))
-        case .fuse: return .directory(try FuseOverlay(runtime.directory(id)).mount(lowers, upper(id), work(id)))
+        case .fuse:
+            return .directory(try FuseOverlay(runtime.directory(id)).mount(initLayer() + lowers, upper(id), work(id)))
         }
+    }
+
+    /// A layer between those of the image and the container's own, with the file by which programs know that they are in
+    /// a container of Docker's. It is no change of the container's, so neither `diff` nor `commit` knows it.
+    private func initLayer() throws(DrydockError) -> [FilePath] {
+        let directory = home.path.appending("init-layer")
+        if !Files.exists(directory.appending(".dockerenv")) {
+            try Files.makeDirectories(directory)
+            try AtomicFile.write(
+                [], to: directory.appending(".dockerenv"),
+                mode: [
+                    .ownerReadWriteExecute, .groupReadExecute, .otherReadExecute,
+                ], durable: false)
+        }
+        return [directory]
     }
 
     /// Ends what serves a container's root, after it has ended.

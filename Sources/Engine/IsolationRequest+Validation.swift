@@ -18,13 +18,42 @@ extension IsolationRequest {
             if name.hasPrefix("net."), request.network == "host" {
                 throw Self.wrong("sysctl '\(name)' is not allowed in the host network namespace")
             }
+            if ipcMode == "host",
+                name.hasPrefix("kernel.msg") || name.hasPrefix("kernel.sem")
+                    || name.hasPrefix("kernel.shm") || name.hasPrefix("fs.mqueue.")
+            {
+                throw Self.wrong("sysctl '\(name)' is not allowed in the host ipc namespace")
+            }
             if value.contains("\n") { throw Self.wrong("invalid value of sysctl \(name)") }
         }
         guard (-1000...1000).contains(oomScoreAdjustment) else {
             throw Self.wrong("Invalid value \(oomScoreAdjustment), range for oom score adj is [-1000, 1000]")
         }
+        if let directory = request.workingDir, !directory.isEmpty, !directory.hasPrefix("/") {
+            throw Self.wrong("the working directory '\(directory)' is invalid, it needs to be an absolute path")
+        }
+        if let signal = request.stopSignal, Signal.number(signal) == nil {
+            throw Self.wrong("invalid signal: \(signal)")
+        }
+        for (_, options) in request.tmpfs { try Self.checkTmpfs(options) }
         if sharedMemorySize < 0 { throw Self.wrong("SHM size can not be less than 0") }
         return try validateResources()
+    }
+
+    /// The options that Docker lets through to a tmpfs.
+    private static func checkTmpfs(_ options: String) throws(DrydockError) {
+        let flags: Set = [
+            "ro", "rw", "suid", "nosuid", "dev", "nodev", "exec", "noexec", "sync", "async", "dirsync", "remount",
+            "mand",
+            "nomand", "atime", "noatime", "diratime", "nodiratime", "bind", "rbind", "unbindable", "runbindable",
+            "private", "rprivate", "shared", "rshared", "slave", "rslave", "relatime", "norelatime", "strictatime",
+            "nostrictatime", "defaults",
+        ]
+        for word in options.split(separator: ",").map(String.init) where !flags.contains(word) {
+            let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2, ["size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol"].contains(parts[0])
+            else { throw wrong("invalid tmpfs option [\"\(word)\"]") }
+        }
     }
 
     private func validateNames(_ request: CreateRequest) throws(DrydockError) {
@@ -151,6 +180,13 @@ extension IsolationRequest {
         var usable = Set(Cgroups.controllers())
         if !root, case .separate = Cgroups.layout() { usable = [] }
         var warnings: [String] = []
+        if oomKillDisable, case .unified = Cgroups.layout() {
+            warnings.append("Your kernel does not support OomKillDisable. OomKillDisable discarded.")
+        } else if oomKillDisable, memory == 0 {
+            warnings.append(
+                "OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources."
+            )
+        }
         func lost(_ controller: String, _ asked: Bool, _ what: String) {
             guard asked, !usable.contains(controller) else { return }
             warnings.append(

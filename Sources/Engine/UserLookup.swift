@@ -24,6 +24,12 @@ struct UserLookup {
         group = table((try? files.read("/etc/group")) ?? nil)
     }
 
+    /// The kernel would take more, Docker does not.
+    private static func checkRange(_ text: String, _ isNumber: Bool) throws(DrydockError) {
+        guard isNumber, let number = Int64(text), !(0...Int64(Int32.max)).contains(number) else { return }
+        throw DrydockError(.invalidArgument, "uids and gids must be in range 0-2147483647", exitStatus: 125)
+    }
+
     /// - Parameters:
     ///   - text: `user`, `uid`, `user:group`, `uid:gid` in any mixture; empty for root.
     ///   - added: more groups, by name or number (`--group-add`).
@@ -33,6 +39,7 @@ struct UserLookup {
         let wanted = name.isEmpty ? "0" : name
         let entry =
             passwd.first { $0.count > 3 && $0[0] == wanted } ?? passwd.first { $0.count > 3 && $0[2] == wanted }
+        try Self.checkRange(wanted, entry == nil)
         guard let uid = entry.flatMap({ UInt32($0[2]) }) ?? UInt32(wanted) else {
             throw DrydockError(
                 .invalidArgument, "unable to find user \(name): no matching entries in passwd file",
@@ -42,6 +49,7 @@ struct UserLookup {
         var groups: [UInt32] = []
         if parts.count > 1, !parts[1].isEmpty {
             let line = group.first { $0.count > 2 && $0[0] == parts[1] }
+            try Self.checkRange(parts[1], line == nil)
             guard let number = line.flatMap({ UInt32($0[2]) }) ?? UInt32(parts[1]) else {
                 throw DrydockError(
                     .invalidArgument, "unable to find group \(parts[1]): no matching entries in group file",
@@ -58,7 +66,7 @@ struct UserLookup {
                     ?? UInt32(name)
             else {
                 throw DrydockError(
-                    .invalidArgument, "Unable to find group \(name)",
+                    .invalidArgument, "Unable to find group \(name): no matching entries in group file",
                     remedy: "Use a number, or a name that the image's /etc/group has.", exitStatus: 125)
             }
             groups.append(number)

@@ -115,6 +115,8 @@ extension ContainerRuntime {
     public func hostGateway(_ mode: NetworkMode) throws(DrydockError) -> String {
         switch try NetworkChoice(mode, UserNamespace.current).kind {
         case "bridge": return try Bridge.ensure().gateway.description
+        // Docker names the bridge there, too.
+        case "none" where UserNamespace.current == .root: return try Bridge.ensure().gateway.description
         case "host": return "127.0.0.1"
         default:
             throw DrydockError(

@@ -125,8 +125,9 @@ extension LaunchOperation {
         case .sysctl(let name, let value):
             code(CL_OP_WRITE)
             op.s.1 = writer.text(value)
-            // The dots of a name separate directories, unless it is written with slashes.
-            let path = name.contains("/") ? name : String(name.map { $0 == "." ? "/" : $0 })
+            // The dots of a name separate directories, unless its first separator is a slash (sysctl(8)).
+            let first = name.first { $0 == "." || $0 == "/" }
+            let path = first == "/" ? name : String(name.map { $0 == "." ? "/" : $0 })
             op.s.2 = writer.text("/proc/sys/" + path)
             flag(CL_F_IN_ROOT, true)
         case .propagation(let propagation, let recursive):

@@ -67,7 +67,14 @@ struct LaunchReply {
                 exitStatus: Int32(truncatingIfNeeded: max(125, json["exitStatus"]?.int ?? 125)))
         }
         let what = operation?.description ?? "start the container"
-        var error = DrydockError.system(what, errno: number).exiting(words == .exec ? 126 : 125)
+        // Docker's client looks for these words in what its daemon says, whatever they are about.
+        let status: Int32 =
+            switch (words, number) {
+            case (.exec, _), (.run, EACCES), (.run, EISDIR): 126
+            case (.run, ENOENT): 127
+            default: 125
+            }
+        var error = DrydockError.system(what, errno: number).exiting(status)
         error.message = prefix(words) + "\(what): \(SystemError.text(number))" + ": unknown"
         if case .workingDirectory(let path, _) = operation {
             error.message =

@@ -104,7 +104,21 @@ struct PlanCompiler {
     }
 
     /// Values below /proc/sys, before it becomes read-only.
-    private var systemValues: [LaunchOperation] { spec.sysctls.map { .sysctl(name: $0.name, value: $0.value) } }
+    private var systemValues: [LaunchOperation] { sysctls.map { .sysctl(name: $0.name, value: $0.value) } }
+
+    /// What was asked for, and what Docker sets where nobody did: ports below 1024 and echo requests are everybody's in a
+    /// network of the container's own.
+    var sysctls: [(name: String, value: String)] {
+        var result = spec.sysctls.map { (name: $0.name, value: $0.value) }
+        guard own.contains(.network) else { return result }
+        func add(_ name: String, _ value: String) {
+            if !result.contains(where: { $0.name == name }) { result.append((name: name, value: value)) }
+        }
+        add("net.ipv4.ip_unprivileged_port_start", "0")
+        // The groups of the range have to exist.
+        if isRoot { add("net.ipv4.ping_group_range", "0 2147483647") }
+        return result
+    }
 
     /// What Docker hides and protects (its list in oci/defaults.go has the same effect).
     private var hiddenPaths: [LaunchOperation] {

@@ -114,6 +114,46 @@ struct RuntimeEscapeTests {
         #expect(Bench.run(["ls", "-A", outside]).output.isEmpty)
     }
 
+    @Test(
+        "CVE-2021-30465: who changes a shared directory while mounts are made gets none elsewhere, and none writable",
+        arguments: Actor.available)
+    func race(actor: Actor) throws {
+        let it = try prepared(actor)
+        let folders = ["shared", "payload", "outside"].map { it.home + "/" + $0 }
+        try #require(Bench.run(Bench.prefix(actor) + ["mkdir"] + folders).status == 0)
+        let swapping = """
+            cd /s; mkdir d; ln -s ../../../../../../../..\(folders[2]) l
+            while :; do mv d x; mv x d; mv l x; mv x l; done 2>/dev/null
+            """
+        try #require(
+            it.docker(
+                "run", "-d", "--name", "swapping", "--network", "none", "-v", folders[0] + ":/s", "alpine:3.5", "sh",
+                "-c", swapping
+            ).status == 0)
+        for _ in 0..<12 {
+            let out = it.docker(
+                "run", "--rm", "--network", "none", "-v", folders[0] + ":/mnt", "-v", folders[1] + ":/mnt/x:ro",
+                "alpine:3.5", "touch", "/mnt/x/written", "/mnt/d/written", "/mnt/l/written")
+            #expect(out.status < 128, "\(out.all)")
+        }
+        #expect(Bench.run(["ls", "-A", folders[1], folders[2]]).output.contains("written") == false)
+        #expect(Bench.run(["ls", "-A", folders[2]]).output.isEmpty)
+    }
+
+    @Test("CVE-2019-16884: no volume, of an image or of who runs it, lies over /proc", arguments: Actor.available)
+    func volumeOverProc(actor: Actor) throws {
+        let it = try prepared(actor)
+        let made = it.docker("create", "--name", "making", "alpine:3.5", "true")
+        try #require(made.status == 0, "\(made.all)")
+        try #require(it.docker("commit", "-c", "VOLUME /proc", "making", "covering").status == 0)
+        for options in [
+            ["covering"], ["-v", "/tmp:/proc", "alpine:3.5"], ["-v", "/tmp:/proc/self/attr", "alpine:3.5"],
+        ] {
+            let out = it.docker(["run", "--rm", "--network", "none"] + options + ["true"])
+            #expect(out.status == 125 && out.errors.contains("operation not permitted"), "\(options): \(out.all)")
+        }
+    }
+
     @Test("What /proc and /sys offer for the whole machine cannot be written", arguments: Actor.available)
     func machine(actor: Actor) throws {
         let it = try prepared(actor)

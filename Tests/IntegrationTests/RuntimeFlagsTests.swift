@@ -83,6 +83,44 @@ struct RuntimeFlagsTests {
         #expect(shell(it, "cat /proc/self/oom_score_adj", "--oom-score-adj", "321").output == "321\n")
     }
 
+    @Test("What Docker sets by itself is set here, too", arguments: Actor.available)
+    func customary(actor: Actor) throws {
+        let it = try prepared(actor)
+        let script =
+            "cat /proc/sys/net/ipv4/ip_unprivileged_port_start; cut -f2 /proc/sys/net/ipv4/ping_group_range; ls -l /.dockerenv | cut -c1-10"
+        // A user has no groups to give, so the range stays empty.
+        let groups = actor == .root ? "2147483647" : "65534"
+        #expect(shell(it, script).output == "0\n\(groups)\n-rwxr-xr-x\n")
+        let other = shell(it, script, "--sysctl", "net.ipv4.ip_unprivileged_port_start=80")
+        #expect(other.output.hasPrefix("80\n"), "\(other.all)")
+        // The file is no change of the container's.
+        #expect(it.docker("run", "--name", "unchanged", "--network", "none", "alpine:3.5", "true").status == 0)
+        #expect(it.docker("diff", "unchanged").output == "")
+    }
+
+    @Test("What Docker's daemon refuses is refused in its words", arguments: Actor.available)
+    func refused(actor: Actor) throws {
+        let it = try prepared(actor)
+        for (options, message) in [
+            (["--ipc", "host", "--sysctl", "kernel.msgmax=1"], "is not allowed in the host ipc namespace"),
+            (["-w", "relative"], "the working directory 'relative' is invalid, it needs to be an absolute path"),
+            (["--stop-signal", "SIGMOON"], "invalid signal: SIGMOON"),
+            (["--tmpfs", "/t:moon"], "invalid tmpfs option [\"moon\"]"),
+            (["--tmpfs", "/t:size=1m,lowerdir=/x"], "invalid tmpfs option [\"lowerdir=/x\"]"),
+            (["-u", "-1"], "uids and gids must be in range 0-2147483647"),
+            (["-u", "4294967296"], "uids and gids must be in range 0-2147483647"),
+            (["-u", "0:4294967295"], "uids and gids must be in range 0-2147483647"),
+            (["--group-add", "moon"], "Unable to find group moon: no matching entries in group file"),
+            (["--device", "/dev/null:/dev/x:q"], "bad mode specified: q"),
+        ] {
+            let out = it.docker(["run", "--rm", "--network", "none"] + options + ["alpine:3.5", "true"])
+            #expect(out.status == 125 && out.errors.contains(message), "\(options): \(out.all)")
+        }
+        let missing = shell(it, "true", "--sysctl", "net.moon=1")
+        #expect(missing.status == 127 && missing.errors.contains("no such file or directory"), "\(missing.all)")
+        #expect(it.docker("ps", "-aq").output == "")
+    }
+
     @Test("Names: host, domain, more hosts, name servers", arguments: Actor.available)
     func names(actor: Actor) throws {
         let it = try prepared(actor)

@@ -119,11 +119,11 @@ extension CreateOptions {
         if parts.count == 2 { if isMode(parts[1]) { permissions = parts[1] } else { target = parts[1] } }
         if parts.count == 3 {
             target = parts[1].isEmpty ? parts[0] : parts[1]
-            guard isMode(parts[2]) else { throw wrong("invalid device mode: \(parts[2])") }
+            guard isMode(parts[2]) else { throw wrong("bad mode specified: \(parts[2])") }
             permissions = parts[2]
         }
         guard target.hasPrefix("/") else {
-            throw wrong("bad format for path: \(target): \(target) is not an absolute path")
+            throw wrong("\(target) is not an absolute path")
         }
         return IsolationRequest.Device(path: parts[0], target: target, permissions: permissions)
     }

@@ -132,8 +132,9 @@ struct BundleWriter {
             }
             pairs += [("uidMappings", map(compiler.idMaps.uids)), ("gidMappings", map(compiler.idMaps.gids))]
         }
-        if !spec.sysctls.isEmpty {
-            pairs.append(("sysctl", .object(spec.sysctls.map { (key: $0.name, value: .string($0.value)) })))
+        let sysctls = compiler.sysctls
+        if !sysctls.isEmpty {
+            pairs.append(("sysctl", .object(sysctls.map { (key: $0.name, value: .string($0.value)) })))
         }
         pairs += [("cgroupsPath", .string("/drydock/" + spec.id)), ("resources", resources)]
         pairs.append(("namespaces", .array(spaces)))

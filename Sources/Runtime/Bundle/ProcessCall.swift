@@ -12,6 +12,7 @@ public struct ProcessCall: Sendable, Equatable {
     /// What it is for.
     let description: String
 
+    /// Whether two calls do the same, whatever they are called.
     public static func == (left: ProcessCall, right: ProcessCall) -> Bool {
         left.number == right.number && left.arguments == right.arguments && left.area == right.area
     }
