@@ -29,6 +29,11 @@ extension Engine {
         let work = span.begin("commit", TraceFact("container", .text(record.name)))
         do {
             let id = try makeImage(of: record, document, request, work)
+            let name = request.reference?.withDefaultTag.familiar ?? ""
+            if !name.isEmpty { self.record(image: id, "tag", name: name) }
+            self.record(
+                "commit", record, document,
+                ["comment": request.message, "imageID": id.description, "imageRef": name])
             work.end(TraceFact("image", .digest(id.description)))
             return id
         } catch {

@@ -81,6 +81,7 @@ private struct FuseOverlay {
             guard WallClock.now < deadline, isServing != nil else {
                 throw DrydockError(
                     .unsupported, "fuse-overlayfs could not mount the container's root",
+                    reason: access("/dev/fuse", R_OK | W_OK) == 0 ? nil : "this user may not open /dev/fuse",
                     remedy: "Choose another driver: \(StorageDriver.variable)=vfs", exitStatus: 125)
             }
             usleep(2000)

@@ -2,6 +2,7 @@ public import Diagnostics
 import ImageStore
 import OCI
 import RegistryClient
+import Synchronization
 import SystemPackage
 
 extension Engine {
@@ -140,16 +141,26 @@ extension Engine {
         }
         let places = wanted
         let diffIDs = config.diffIDs
+        let postponed = Mutex<[Int]>([])
         try await client().fetch(places.map { manifest.layers[$0] }, of: reference, span: span) { download in
             let index = places[download.index]
-            try await Self.take(
+            let isTaken = try await Self.take(
                 download, into: lease, diffID: diffIDs[index], parent: index > 0 ? chain[index - 1] : nil)
+            if !isTaken { postponed.withLock { $0.append(index) } }
         }
-        // The same bytes at another height of the stack are another layer: it is unpacked from the blob that came.
-        for index in repeated {
-            let descriptor = manifest.layers[index]
-            let ingest = try lease.ingest(
-                descriptor, diffID: diffIDs[index], parent: index > 0 ? chain[index - 1] : nil, trace: span)
+        // Those with hard links into layers below go on with the bytes that came, once what is below them is there.
+        let late = postponed.withLock { $0 }
+        let inOrder = (repeated.map { ($0, true) } + late.map { ($0, false) }).sorted { $0.0 < $1.0 }
+        for (index, isRepeated) in inOrder {
+            let (descriptor, parent) = (manifest.layers[index], index > 0 ? chain[index - 1] : nil)
+            guard isRepeated else {
+                try await client().fetch([descriptor], of: reference, span: span) { download in
+                    _ = try await Self.take(download, into: lease, diffID: diffIDs[index], parent: parent)
+                }
+                continue
+            }
+            // The same bytes at another height of the stack are another layer: it is unpacked from the blob that came.
+            let ingest = try lease.ingest(descriptor, diffID: diffIDs[index], parent: parent, trace: span)
             do {
                 try copy(blob: descriptor.digest, into: ingest)
                 _ = try await ingest.commit()
@@ -161,9 +172,10 @@ extension Engine {
     }
 
     /// Unpacks a layer while it comes. An earlier pull may have left its first bytes.
+    /// - Returns: false where that must wait for the layers below; the bytes that came are kept.
     private static func take(
         _ download: LayerDownload, into lease: Lease, diffID: Digest, parent: Digest?
-    ) async throws(DrydockError) {
+    ) async throws(DrydockError) -> Bool {
         let (layer, span) = (download.descriptor, download.span)
         for isLast in [false, true] {
             let ingest = try lease.ingest(layer, diffID: diffID, parent: parent, resumes: true, trace: span)
@@ -177,15 +189,18 @@ extension Engine {
                 span.fact(TransferEvents.phase, .text(TransferEvents.Phase.extracting.rawValue))
                 _ = try await ingest.commit()
                 span.fact(TransferEvents.phase, .text(TransferEvents.Phase.complete.rawValue))
-                return
+                return true
             } catch {
-                ingest.cancel(keepingBytes: keepsBytes(error))
+                let mustWait = ingest.mustFollowParent(error)
+                ingest.cancel(keepingBytes: mustWait || keepsBytes(error))
+                if mustWait { return false }
                 // After a power failure what was left may be wrong; then all of it is fetched.
                 let isWrong = error.code == .corrupt
                 guard isWrong, left > 0, !isLast else { throw verificationFailure(error, layer) }
                 span.fact(TransferEvents.phase, .text(TransferEvents.Phase.downloading.rawValue))
             }
         }
+        return true
     }
 
     /// Wrong bytes show themselves in many ways (they cannot be decompressed, they make no archive, the digest is

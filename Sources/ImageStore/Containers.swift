@@ -120,18 +120,20 @@ extension ImageStore {
     public func remove(
         container id: String, durably: Bool = true, isGone: (String) -> Bool = { _ in false }
     ) throws(DrydockError) -> [String] {
-        try write(durably: durably) { database in
-            let earlier = try String.fetchAll(database, sql: "SELECT name FROM condemned WHERE kind = 'container'")
-            for other in earlier where isGone(other) {
-                try database.execute(
-                    sql: "DELETE FROM condemned WHERE kind = 'container' AND name = ?", arguments: [other])
+        try freeing { () throws(DrydockError) in
+            try write(durably: durably) { database in
+                let earlier = try String.fetchAll(database, sql: "SELECT name FROM condemned WHERE kind = 'container'")
+                for other in earlier where isGone(other) {
+                    try database.execute(
+                        sql: "DELETE FROM condemned WHERE kind = 'container' AND name = ?", arguments: [other])
+                }
+                try database.execute(sql: "DELETE FROM containers WHERE id = ?", arguments: [id])
+                if database.changesCount > 0 {
+                    try database.execute(
+                        sql: "INSERT OR IGNORE INTO condemned (kind, name) VALUES ('container', ?)", arguments: [id])
+                }
+                return earlier.filter { $0 != id && !isGone($0) }
             }
-            try database.execute(sql: "DELETE FROM containers WHERE id = ?", arguments: [id])
-            if database.changesCount > 0 {
-                try database.execute(
-                    sql: "INSERT OR IGNORE INTO condemned (kind, name) VALUES ('container', ?)", arguments: [id])
-            }
-            return earlier.filter { $0 != id && !isGone($0) }
         }
     }
 

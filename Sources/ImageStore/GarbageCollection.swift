@@ -10,17 +10,20 @@ extension ImageStore {
     /// Removes layers, blobs and temporary files that nothing refers to. Other processes may go on working.
     @discardableResult
     public func collectGarbage() throws(DrydockError) -> Removal {
-        try recover()
         try removePartials(all: true)
-        var removal = Removal()
-        try write { database in
-            try database.endKeeping()
-            for layer in try database.unusedLayers() {
-                try database.condemn(layer: layer.chain)
-                removal.items.append(.deleted(layer.chain))
-                removal.reclaimed += layer.size
+        try freeing { () throws(DrydockError) in try recover() }
+        let removal = try freeing { () throws(DrydockError) in
+            try write { database in
+                var removal = Removal()
+                try database.endKeeping()
+                for layer in try database.unusedLayers() {
+                    try database.condemn(layer: layer.chain)
+                    removal.items.append(.deleted(layer.chain))
+                    removal.reclaimed += layer.size
+                }
+                try database.condemnBlobs()
+                return removal
             }
-            try database.condemnBlobs()
         }
         try sweep()
         let trash = try write { database in try self.discardStrays(database) }
@@ -37,30 +40,33 @@ extension ImageStore {
             try Bool.fetchOne($0, sql: "SELECT EXISTS (SELECT 1 FROM condemned WHERE kind <> 'container')") ?? false
         }
         guard waiting else { return }
-        let trash = try write { database in
-            var trash: [FilePath] = []
-            // What has a row again has been made anew meanwhile.
-            let layers = try String.fetchAll(
-                database,
-                sql: "SELECT name FROM condemned WHERE kind = 'layer' AND name NOT IN (SELECT chain FROM layers)")
-            for text in layers {
-                let home = directory(try ImageStore.digest(text)).removingLastComponent()
-                if let path = try self.discard(home) { trash.append(path) }
-            }
-            let blobs = try String.fetchAll(
-                database,
-                sql: "SELECT name FROM condemned WHERE kind = 'blob' AND name NOT IN (SELECT digest FROM layer_blobs)")
-            for text in blobs {
-                CrashPoint.reach()
-                try self.blobs.delete(try Digest(text))
-            }
-            try database.execute(sql: "DELETE FROM condemned WHERE kind IN ('layer', 'blob')")
-            return trash
-        }
+        let trash = try freeing { () throws(DrydockError) in try write(takingAway) }
         for path in trash {
             CrashPoint.reach()
             try LayerApplier.remove(path)
         }
+    }
+
+    /// Moves what is condemned out of its place.
+    private func takingAway(_ database: Database) throws -> [FilePath] {
+        var trash: [FilePath] = []
+        // What has a row again has been made anew meanwhile.
+        let layers = try String.fetchAll(
+            database,
+            sql: "SELECT name FROM condemned WHERE kind = 'layer' AND name NOT IN (SELECT chain FROM layers)")
+        for text in layers {
+            let home = directory(try ImageStore.digest(text)).removingLastComponent()
+            if let path = try self.discard(home) { trash.append(path) }
+        }
+        let blobs = try String.fetchAll(
+            database,
+            sql: "SELECT name FROM condemned WHERE kind = 'blob' AND name NOT IN (SELECT digest FROM layer_blobs)")
+        for text in blobs {
+            CrashPoint.reach()
+            try self.blobs.delete(try Digest(text))
+        }
+        try database.execute(sql: "DELETE FROM condemned WHERE kind IN ('layer', 'blob')")
+        return trash
     }
 
     /// Ends the leases of processes that have died, and removes what they left in `tmp/`.

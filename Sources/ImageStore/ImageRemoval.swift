@@ -16,12 +16,14 @@ extension ImageStore {
     public func removeImage(
         _ name: String, force: Bool = false, prune: Bool = true, isRunning: (ContainerRecord) -> Bool
     ) throws(DrydockError) -> Removal {
-        let removal = try writeDurably { database in
-            try withoutActuallyEscaping(isRunning) { isRunning in
-                let work = RemovalWork(self, database, force: force, prune: prune, isRunning: isRunning)
-                try work.remove(name)
-                try database.condemnBlobs()
-                return work.removal
+        let removal = try freeing { () throws(DrydockError) in
+            try writeDurably { database in
+                try withoutActuallyEscaping(isRunning) { isRunning in
+                    let work = RemovalWork(self, database, force: force, prune: prune, isRunning: isRunning)
+                    try work.remove(name)
+                    try database.condemnBlobs()
+                    return work.removal
+                }
             }
         }
         try sweep()

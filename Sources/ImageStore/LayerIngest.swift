@@ -27,6 +27,7 @@ public final class LayerIngest: Sendable {
     private let thread: WorkerThread
     private let phase = Mutex(Phase.open)
     private let isPartial: Bool
+    private let hasLower: Bool
 
     init(
         _ lease: Lease, _ descriptor: Descriptor, diffID: Digest, parent: Digest?, resumes: Bool, _ trace: Span
@@ -43,6 +44,7 @@ public final class LayerIngest: Sendable {
         try Files.makeDirectories(directory, mode: 0o755)
         var options = lease.unsynced
         if let parent { options.lower = (try? lease.store.layerMounts(chain: parent)) ?? [] }
+        hasLower = parent == nil || !options.lower.isEmpty
         let applier = try LayerApplier(into: directory, options: options)
         // The applier computes the SHA-256 of the compressed bytes; the blob need not do it again.
         let algorithm = descriptor.digest.algorithm
@@ -87,6 +89,12 @@ public final class LayerIngest: Sendable {
 
     deinit { cancel() }
 
+    /// Whether the work failed only because the layers below, to which the layer has hard links, were not there when it
+    /// began: then it can be done once they are.
+    public func mustFollowParent(_ error: DrydockError) -> Bool {
+        !hasLower && error.code == .corrupt && error.reason == missingBelow
+    }
+
     /// Takes the next bytes, as they come. Suspends while too many bytes wait to be unpacked, and never blocks its
     /// thread.
     /// - Throws: what made the work fail, as soon as that is known.
@@ -119,7 +127,7 @@ public final class LayerIngest: Sendable {
                 TraceFact("entries", .count(applied.entries)))
             return layer
         } catch {
-            discard(error)
+            discard(error, keepingBytes: isPartial && mustFollowParent(error))
             throw error
         }
     }

@@ -13,6 +13,7 @@ extension ImageStore {
     /// - Parameter isPull: whether the layers that are whole are kept for the next try where the work is interrupted.
     public func beginLease(isPull: Bool = false) throws(DrydockError) -> Lease {
         try recover()
+        keepReserve()
         return try Lease(self, isPull: isPull)
     }
 
@@ -273,11 +274,20 @@ public final class Lease: Sendable {
         }
         guard let lock else { return }
         // A failure here is what a later recovery repairs.
-        try? store.write { try $0.endLease(id) }
+        let isLeft = try? store.write { database in
+            let left = try Bool.fetchOne(
+                database,
+                sql:
+                    "SELECT EXISTS (SELECT 1 FROM lease_layers JOIN layers USING (chain) WHERE lease = ? AND NOT durable)",
+                arguments: [id])
+            try database.endLease(id)
+            return left ?? false
+        }
         CrashPoint.reach()
         try? store.removeLease(id)
         lock.unlock()
-        if !isRegistered { _ = try? store.collectUnused() }
+        // What was made and became part of no image, as an empty layer does not, goes.
+        if !isRegistered || isLeft == true { _ = try? store.collectUnused() }
     }
 }
 

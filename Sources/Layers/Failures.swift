@@ -20,6 +20,9 @@ func systemFailure(_ error: Errno, _ operation: String, text: String) -> Drydock
     }
 }
 
+/// The reason why a hard link is refused whose target is neither in its own layer nor in those below.
+public let missingBelow = "its target is in no layer of the image"
+
 /// The error for an archive that is damaged or hostile.
 func archiveFailure(_ message: String, _ reason: String? = nil) -> DrydockError {
     DrydockError(

@@ -165,7 +165,7 @@ struct TreeWriter: ~Copyable {
         let stack = LayerStack(options.lower)
         guard let found = try stack.lookUp(target.filePath, followingLast: false), found.status.isRegular else {
             throw archiveFailure(
-                "invalid hardlink \"\(shown)\" -> \"\(target.text)\"", "its target is in no layer of the image")
+                "invalid hardlink \"\(shown)\" -> \"\(target.text)\"", missingBelow)
         }
         let source = stack.layers[found.layer].string + found.path.string
         let status = found.status

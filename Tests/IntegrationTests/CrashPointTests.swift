@@ -58,6 +58,44 @@ struct CrashPointTests {
         #expect(last.status == 0, "\(last.all)")
     }
 
+    @Test(
+        "On a disk that is full nothing is lost, and what takes room can be removed",
+        .enabled(if: Actor.available.contains(.root), "needs root: a small file system is mounted"))
+    func fullDisk() throws {
+        let template = try Drydock(.root, content: false)
+        let folder = template.home + "/small"
+        try #require(
+            Bench.run(["sh", "-c", "mkdir \(folder) && mount -t tmpfs -o size=24m tmpfs \(folder)"]).status == 0)
+        defer { _ = Bench.run(["umount", "-l", folder]) }
+        func drydock(_ words: [String]) -> Outcome {
+            Bench.run(["env", "DRYDOCK_HOME=\(folder)/home", "DRYDOCK_UPSTREAM=none", Bench.binary] + words)
+        }
+        func docker(_ words: String...) -> Outcome { drydock(["docker"] + words) }
+        func check() -> Outcome { drydock(["system", "check", "--contents"]) }
+        let filled = Bench.run([
+            "sh", "-c",
+            "cd \(template.home) && mkdir bin && cp $(command -v busybox) bin/busybox && ln -s busybox bin/sh && "
+                + "ln -s busybox bin/cat && tar -cf small.tar bin && head -c 40000000 /dev/urandom > large && "
+                + "tar -cf large.tar large",
+        ])
+        try #require(filled.status == 0, "\(filled.all)")
+        #expect(docker("import", template.home + "/small.tar", "small").status == 0)
+        let tooLarge = docker("import", template.home + "/large.tar", "large")
+        #expect(tooLarge.status == 1 && tooLarge.all.contains("no space left on device"), "\(tooLarge.all)")
+        #expect(check().status == 0)
+        let run = docker(
+            "run", "--name", "filler", "--network", "none", "small", "/bin/sh", "-c", "/bin/cat /dev/zero > /f")
+        #expect(run.status == 1, "\(run.all)")
+        let commit = docker("commit", "filler", "more")
+        #expect(commit.status == 1 && commit.all.contains("no space left on device"), "\(commit.all)")
+        #expect(docker("images", "-q").output.split(separator: "\n").count == 1)
+        let removed = docker("rm", "filler")
+        #expect(removed.output == "filler\n" && removed.status == 0, "\(removed.all)")
+        #expect(check().status == 0)
+        let again = docker("run", "--rm", "--network", "none", "small", "/bin/cat", "/bin/sh")
+        #expect(again.status == 0, "\(again.errors)")
+    }
+
     @Test("Eight at once that pull, run, commit and remove the same images end with a store that is whole")
     func together() async throws {
         let drydock = try Drydock(.root)

@@ -55,6 +55,29 @@ struct ImageArchiveTests {
         #expect(seen.output == "hello\n", "\(seen.all)")
     }
 
+    @Test("A running container stands still while it is committed, unless it is not to", arguments: Actor.available)
+    func pausedCommit(actor: Actor) throws {
+        let it = try Drydock(actor)
+        #expect(it.docker("pull", "-q", "busybox").status == 0)
+        #expect(it.docker("run", "-d", "--network", "none", "--name", "cc", "busybox", "sleep", "600").status == 0)
+        func happened() -> [Substring] {
+            let events = it.docker(
+                "events", "--since", "10m", "--until", "0s", "--format", "{{.Action}} {{.Actor.Attributes.imageRef}}",
+                "--filter", "container=cc")
+            return events.output.split(separator: "\n").map { $0.prefix { $0 != "<" } }
+        }
+        let before = happened().count
+        #expect(it.docker("commit", "-m", "hi", "-c", "ENTRYPOINT [\"/bin/true\"]", "cc", "me/paused").status == 0)
+        #expect(happened().dropFirst(before) == ["pause ", "unpause ", "commit me/paused:latest"])
+        #expect(it.docker("commit", "-p=false", "cc", "me/running").status == 0)
+        #expect(happened().dropFirst(before + 3) == ["commit me/running:latest"])
+        #expect(it.docker("pause", "cc").status == 0)
+        #expect(it.docker("commit", "cc", "me/still").status == 0)
+        #expect(it.inspect("cc", "{{.State.Paused}}") == "true")
+        #expect(it.docker("rm", "-f", "cc").status == 0)
+        #expect(it.docker("run", "--rm", "--network", "none", "me/paused").status == 0)
+    }
+
     @Test("umoci unpacks what we saved, and what it packs is an image here", arguments: Actor.available)
     func umoci(actor: Actor) throws {
         try #require(ChildProcess.find("umoci") != nil, "umoci is not installed")

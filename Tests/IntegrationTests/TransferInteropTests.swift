@@ -190,6 +190,61 @@ struct TransferInteropTests {
         #expect((used ?? 9999) < 2000, "something was left: \(used ?? 0) KiB")
     }
 
+    /// A docker archive of two layers: one of 2 MB that does not compress, and one with a hard link into it.
+    private static let linkedImage = """
+        import hashlib, io, json, os, sys, tarfile
+        def layer(entries):
+            out = io.BytesIO()
+            with tarfile.open(fileobj=out, mode="w") as tar:
+                for name, data, link in entries:
+                    info = tarfile.TarInfo(name)
+                    info.mode = 0o751
+                    if link:
+                        info.type, info.linkname = tarfile.LNKTYPE, link
+                    info.size = len(data)
+                    tar.addfile(info, io.BytesIO(data))
+            return out.getvalue()
+        layers = [layer([("big", os.urandom(2 << 20), ""), ("tool", b"#!", "")]), layer([("linked", b"", "tool")])]
+        digest = lambda data: hashlib.sha256(data).hexdigest()
+        config = json.dumps({"architecture": os.environ["ARCH"], "os": "linux", "config": {},
+            "rootfs": {"type": "layers", "diff_ids": ["sha256:" + digest(data) for data in layers]}}).encode()
+        names = [digest(data) + ".tar" for data in layers]
+        manifest = json.dumps([{"Config": digest(config) + ".json", "RepoTags": ["x:1"], "Layers": names}]).encode()
+        with tarfile.open(sys.argv[1], "w") as tar:
+            for name, data in zip([digest(config) + ".json", "manifest.json"] + names, [config, manifest] + layers):
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+        """
+
+    @Test("A layer with hard links into the one below waits for it, however fast it comes", arguments: Actor.available)
+    func linkedLayers(_ actor: Actor) throws {
+        let rig = try Rig()
+        let it = try Drydock(actor, content: false)
+        let name = rig.name("me/linked:1")
+        try Self.linkedImage.write(toFile: rig.folder + "/make.py", atomically: true, encoding: .utf8)
+        #if arch(arm64)
+            let architecture = "arm64"
+        #else
+            let architecture = "amd64"
+        #endif
+        let made = Bench.run([
+            "sh", "-c",
+            "cd \(rig.folder) && ARCH=\(architecture) python3 make.py x.tar && skopeo --insecure-policy copy -q "
+                + "--dest-tls-verify=false docker-archive:x.tar docker://\(name)",
+        ])
+        try #require(made.status == 0, "\(made.all)")
+        _ = FileManager.default.createFile(atPath: rig.folder + "/slow", contents: nil)
+        let pulled = it.docker("pull", name)
+        #expect(pulled.status == 0, "\(pulled.all)")
+        #expect(it.docker("create", "--name", "cc", name, "/linked").status == 0)
+        let tar = it.home + "/x.tar"
+        #expect(it.docker("export", "-o", tar, "cc").status == 0)
+        let listed = Bench.run(["sh", "-c", "tar -tvf \(tar) | grep -c -- '-rwxr-x--x.* \\(linked\\|tool\\)'"])
+        #expect(listed.output == "2\n", "\(listed.all)")
+        #expect((try? FileManager.default.contentsOfDirectory(atPath: it.home + "/store/partial")) == [])
+    }
+
     @Test("A pull that is killed goes on where it was, and says so", arguments: Actor.available)
     func killed(_ actor: Actor) throws {
         let rig = try Rig()

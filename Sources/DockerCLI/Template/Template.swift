@@ -263,7 +263,8 @@ struct TemplateRun {
 
     /// Objects of a document whose keys a user chooses: what is not in them is no mistake.
     private static let openObjects: Set<String> = [
-        "Labels", "Annotations", "Options", "Ports", "Networks", "Volumes", "ExposedPorts", "Sysctls", "Tmpfs",
+        "Labels", "Annotations", "Attributes", "Options", "Ports", "Networks", "Volumes", "ExposedPorts", "Sysctls",
+        "Tmpfs",
         "PortBindings", "DriverOpts", "StorageOpt",
     ]
 
