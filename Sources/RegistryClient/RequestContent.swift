@@ -68,6 +68,9 @@ struct FileSlice: AsyncSequence, Sendable {
                 throw DrydockError(
                     .corrupt, "\(path) is shorter than it should be", reason: "it ends at byte \(at)")
             }
+            // The client learns that the connection takes no more on the connection's event loop: without waiting for
+            // what was handed over before to get there, half of a file can be in memory first.
+            for loop in MultiThreadedEventLoopGroup.singleton.makeIterator() { try await loop.submit {}.get() }
             done += Int64(buffer.readableBytes)
             if done - told >= 1 << 19 || done == slice.length {
                 told = done
