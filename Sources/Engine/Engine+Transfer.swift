@@ -64,13 +64,15 @@ extension Engine {
         let manifest = resolved.manifest
         let before = try store.image(for: reference)
         let configBytes: [UInt8]
-        if let known = try store.image(id: manifest.config.digest) {
+        let known = try store.image(id: manifest.config.digest)
+        if let known {
             configBytes = try store.configBytes(of: known.id)
         } else {
             configBytes = try await client().blob(manifest.config, of: reference, span: span)
         }
         let config = try Self.configuration(configBytes, of: reference, manifest)
-        try await fetchLayers(manifest, config, reference, lease, span)
+        // Of an image that is here already Docker does not name the layers.
+        try await fetchLayers(manifest, config, reference, lease, span, tellsKnown: known == nil)
         var names = [reference.pinned(to: resolved.digest)]
         if reference.tag != nil, reference.digest == nil { names.insert(reference, at: 0) }
         let image: ImageRecord
@@ -120,7 +122,8 @@ extension Engine {
     }
 
     private func fetchLayers(
-        _ manifest: Manifest, _ config: ImageConfig, _ reference: Reference, _ lease: Lease, _ span: Span
+        _ manifest: Manifest, _ config: ImageConfig, _ reference: Reference, _ lease: Lease, _ span: Span,
+        tellsKnown: Bool
     ) async throws(DrydockError) {
         let chain = chainIDs(of: config.diffIDs)
         var wanted: [Int] = []
@@ -128,6 +131,7 @@ extension Engine {
         for index in chain.indices {
             let layer = manifest.layers[index]
             if try lease.hasLayer(chain[index]) {
+                guard tellsKnown else { continue }
                 let known = span.begin(
                     TransferEvents.pullLayer, TraceFact("id", .text(layer.digest.short)),
                     TraceFact("size", .bytes(layer.size)), TraceFact("digest", .digest(layer.digest.description)))

@@ -129,6 +129,9 @@ struct ArchiveTests {
         #expect(
             await docker("system df --format json", engine: engine).output.hasPrefix(
                 #"{"Active":"1","Reclaimable":"101.2kB (1%)","Size":"7.656MB","TotalCount":"1","Type":"Images"}"#))
+        #expect(
+            await docker("system", "df", "-v", "--format", "{{json .Images}}", engine: engine).output.hasPrefix(
+                #"[{"Containers":"1","CreatedAt":"#))
         let details = await docker("system df -v", engine: engine).output
         #expect(
             details.hasPrefix(

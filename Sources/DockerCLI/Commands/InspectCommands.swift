@@ -105,8 +105,12 @@ enum InspectCommands {
     }
 
     /// Fills the template of `-f`.
-    static func fill(_ template: Template, _ document: JSONValue) throws(Failure) -> String {
-        do throws(TemplateError) { return try template.fill(TemplateSubject(document: document)) } catch {
+    static func fill(
+        _ template: Template, _ document: JSONValue, typeName: String? = nil
+    ) throws(Failure) -> String {
+        do throws(TemplateError) {
+            return try template.fill(TemplateSubject(document: document, typeName: typeName))
+        } catch {
             throw .message("template parsing error: template: \(error.message)")
         }
     }

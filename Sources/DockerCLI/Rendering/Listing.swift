@@ -70,7 +70,7 @@ struct Listing: Sendable {
         if format == "json" {
             var text: [UInt8] = []
             for row in 0..<rows.count {
-                text += TemplateRun.escapedForHTML(sorted(rows.document(row)).compact).utf8
+                text += TemplateRun.escapedForHTML(rows.document(row).sortedByKey.compact).utf8
                 text.append(0x0a)
             }
             return text
@@ -131,7 +131,7 @@ struct Listing: Sendable {
     }
 
     private func subject(_ row: JSONValue) -> TemplateSubject {
-        TemplateSubject(document: sorted(row), methods: methods(row), typeName: typeName)
+        TemplateSubject(document: row.sortedByKey, methods: methods(row), typeName: typeName)
     }
 
     private var heading: TemplateSubject {
@@ -139,8 +139,9 @@ struct Listing: Sendable {
             document: .object(columns.map { ($0.field, .string($0.heading)) }), methods: headingMethods,
             typeName: typeName)
     }
+}
 
-    private func sorted(_ row: JSONValue) -> JSONValue {
-        .object((row.pairs ?? []).sorted { $0.key < $1.key })
-    }
+extension JSONValue {
+    /// The same object as Go's encoder writes it.
+    var sortedByKey: JSONValue { .object((pairs ?? []).sorted { $0.key < $1.key }) }
 }

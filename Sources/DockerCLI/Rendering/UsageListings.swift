@@ -61,7 +61,8 @@ struct UsageListings {
                 "Volumes": .array(volumeRows), "BuildCache": [],
             ]
             if format == "json" { return TemplateRun.escapedForHTML(document.compact) }
-            return try InspectCommands.fill(try InspectCommands.template(format ?? ""), document)
+            let template = try InspectCommands.template(format ?? "")
+            return try InspectCommands.fill(template, document, typeName: "*formatter.diskUsageContext")
         }
     }
 
@@ -100,7 +101,7 @@ struct UsageListings {
                 ImageListings.row(line, whole: whole, now: now)
                     .setting("SharedSize", .string(Units.size(image.shared, digits: 4)))
                     .setting("UniqueSize", .string(Units.size(image.size - image.shared, digits: 4)))
-                    .setting("Containers", .string(String(image.containers)))
+                    .setting("Containers", .string(String(image.containers))).sortedByKey
             }
         }
     }
@@ -108,7 +109,7 @@ struct UsageListings {
     private func containerRows(whole: Bool) -> [JSONValue] {
         report.containers.map { container in
             ContainerListing.row(container, whole: whole, now: now)
-                .setting("Size", .string(Units.size(container.size?.writable ?? 0)))
+                .setting("Size", .string(Units.size(container.size?.writable ?? 0))).sortedByKey
         }
     }
 

@@ -172,9 +172,9 @@ struct TemplateRun {
             }
             do throws(TemplateError) {
                 let result = try TemplateFunctions.call(name, arguments, heading: heading)
-                // A whole row is encoded by its own method, which Go escapes for HTML.
-                if name == "json", !heading, subject.typeName != nil, arguments.first == subject.document,
-                    let text = result.string
+                // Whole rows are encoded by a method of their own, which Go escapes for HTML.
+                if name == "json", !heading, subject.typeName != nil, let text = result.string,
+                    arguments.first == subject.document || arguments.first?.array != nil
                 {
                     return .string(TemplateRun.escapedForHTML(text))
                 }
