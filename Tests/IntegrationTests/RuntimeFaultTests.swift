@@ -131,6 +131,52 @@ struct RuntimeFaultTests {
         #expect(it.docker("run", "--rm", "--network", "none", "alpine:3.5", "true").status == 0)
     }
 
+    /// A place where cgroups can limit memory, of either version.
+    private static let memoryTree: String? = {
+        let tree = "/sys/fs/cgroup/memory"
+        if FileManager.default.fileExists(atPath: tree + "/cgroup.procs") { return tree }
+        let active = try? String(contentsOfFile: "/sys/fs/cgroup/cgroup.subtree_control", encoding: .utf8)
+        return active?.contains("memory") == true ? "/sys/fs/cgroup" : nil
+    }()
+
+    @Test(
+        "When memory runs out, whoever the kernel ends, what is left can be found and removed",
+        .enabled(if: getuid() == 0 && memoryTree != nil, "limiting memory takes root and its cgroups"),
+        arguments: Actor.available)
+    func memory(actor: Actor) throws {
+        let it = try prepared(actor)
+        let cgroup = try #require(Self.memoryTree) + "/drydock-fault-\(getpid())-\(actor)"
+        try #require(mkdir(cgroup, 0o755) == 0)
+        defer {
+            _ = Bench.run(["sh", "-c", "xargs -r kill -9 < '\(cgroup)/cgroup.procs'"])
+            _ = eventually { rmdir(cgroup) == 0 || errno == ENOENT }
+        }
+        let limit =
+            cgroup
+            + (FileManager.default.fileExists(atPath: cgroup + "/memory.max")
+                ? "/memory.max" : "/memory.limit_in_bytes")
+        var failed = 0, worked = 0
+        for kibibytes in [512, 1536, 2560, 3584, 4608, 5632, 8192, 131_072] {
+            try "\(kibibytes)K".write(toFile: limit, atomically: false, encoding: .utf8)
+            let words = it.command(["docker", "run", "--network", "none", "alpine:3.5", "true"])
+            let outcome = Bench.run(
+                ["sh", "-c", "echo $$ > '\(cgroup)/cgroup.procs' && exec \"$@\"", "sh"] + words, seconds: 60)
+            if outcome.status == 0 { worked += 1 } else { failed += 1 }
+            // Killed, or told so; the kernel may also end it before it began.
+            #expect(
+                outcome.status == 0 || outcome.status == 137 || !outcome.errors.isEmpty,
+                "\(kibibytes) KiB: \(outcome.status) \(outcome.all)")
+            for id in it.docker("ps", "-aq", "--no-trunc").output.split(separator: "\n").map(String.init) {
+                let removed = it.docker("rm", "-f", id)
+                #expect(removed.status == 0, "\(kibibytes) KiB: \(removed.all)")
+            }
+            #expect(it.docker("ps", "-aq").output == "", "\(kibibytes) KiB")
+        }
+        #expect(failed > 0 && worked > 0, "\(failed) failed, \(worked) worked")
+        #expect(it.docker("run", "--rm", "--network", "none", "alpine:3.5", "true").status == 0)
+        #expect(it.drydock(["system", "check", "--dry-run"]).status == 0)
+    }
+
     @Test(
         "A full disk is an error that says so, and containers can still be removed",
         .enabled(if: getuid() == 0, "mounting a small file system is root's"), arguments: Actor.available)
