@@ -373,7 +373,7 @@ final class Monitor {
     }
 
     private func end() {
-        parent.undo()
+        parent.release()
         freezer?.remove()
         unlink(directory.appending("monitor.sock").string)
         unlink(directory.appending("execs.json").string)
@@ -381,5 +381,6 @@ final class Monitor {
         if !responsible, !kept, let program = settings.cleanup.first {
             _ = try? ChildProcess.spawn(program, settings.cleanup, detached: true, directory: "/")
         }
+        parent.removeDevice()
     }
 }

@@ -181,11 +181,23 @@ final class ParentOperations {
 
     /// Undoes everything.
     func undo() {
+        release()
+        removeDevice()
+    }
+
+    /// Undoes everything but the device on the bridge.
+    func release() {
         closePorts()
         helper?.stop()
         namespace?.close()
-        if let device { try? Netlink().remove(device) }
         cgroup?.remove()
+    }
+
+    /// The kernel waits for all processors before a device is gone (10 ms and more), so nobody should wait for this.
+    func removeDevice() {
+        guard let device else { return }
+        try? Netlink().remove(device)
+        self.device = nil
     }
 }
 
