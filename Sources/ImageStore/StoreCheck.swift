@@ -178,9 +178,20 @@ extension ImageStore {
         return true
     }
 
-    /// Forgets a damaged blob: a push makes it again from the unpacked layer.
+    /// Forgets a damaged blob: a push makes it again from the unpacked layer. One that another program made stays: from
+    /// the layer only another tar could be made, so that the image must be removed and fetched again.
     private func dropBlob(_ object: String) throws(DrydockError) -> Bool {
         guard let digest = try? Digest(object.dropFirst(5)) else { return false }
+        let layers = try read { database in
+            try String.fetchAll(
+                database, sql: "SELECT chain FROM layers JOIN layer_blobs USING (diff) WHERE digest = ?",
+                arguments: [digest.description]
+            ).compactMap { try database.layer(ImageStore.digest($0), self) }
+        }
+        for layer in layers {
+            let packed = try? LayerWriter.write(directory: layer.directory, compression: .none) { _ in }.diffID
+            guard packed == layer.diffID else { return false }
+        }
         try write { database in
             try database.execute(sql: "DELETE FROM layer_blobs WHERE digest = ?", arguments: [digest.description])
             try self.blobs.delete(digest)

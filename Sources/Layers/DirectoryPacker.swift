@@ -180,7 +180,8 @@ struct DirectoryPacker {
             try FileAt.open(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
         }
         defer { FileAt.close(fd) }
-        for child in try attempt("read directory", path, { () throws(Errno) in try sortedNames(fd) }) {
+        for child in try attempt("read directory", path, { () throws(Errno) in try sortedNames(fd) })
+        where !WhiteoutName.isWhiteout(child) {
             let path = ArchivePath(names: path.names + [child])
             let found = try attempt("read", path) { () throws(Errno) in try FileAt.statusIfPresent(fd, child) }
             guard let found, try isLeftOut(fd, child, path, found) else { return false }

@@ -74,6 +74,8 @@ final class LayerDirectories {
         for member in members {
             var removed: [[CChar]] = []
             for name in try sortedNames(member.fd) where !hidden.contains(name) && !shown.contains(name) {
+                // A mark of fuse-overlayfs, which it does not show either.
+                if WhiteoutName.isWhiteout(name) { continue }
                 let status = try FileAt.statusIfPresent(member.fd, name)
                 if let status, try member.overlay.isWhiteout(member.fd, name, status) {
                     removed.append(name)

@@ -76,6 +76,8 @@ struct OverlayDirectory {
             if value == [0x79] { isOpaque = true }
             if value == [0x78] { hasAttributeWhiteouts = true }
         }
+        // fuse-overlayfs marks opaque directories as archives do, by a file in them, where it may set no attribute.
+        if !isOpaque { isOpaque = try FileAt.statusIfPresent(fd, WhiteoutName.opaque) != nil }
     }
 
     /// Whether a name in this directory says that the name is removed.

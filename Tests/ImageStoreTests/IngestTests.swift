@@ -79,6 +79,11 @@ struct IngestTests {
         #expect(problems.map(\.kind) == [.damaged] && problems.allSatisfy(\.isRepaired))
         #expect(try fixture.store.check(repair: false, contents: true).isEmpty)
         #expect(try LayerStack([layer.directory]).lookUp("/a")?.status.size == 1)
+        // Its blob cannot be made again from the files: that is not said to be mended.
+        let blob = try FileDescriptor.open(fixture.store.blobs.path(Digest.sha256(tar)), .readWrite)
+        _ = try blob.closeAfter { try blob.writeAll([0xff]) }
+        let lost = try fixture.store.check(repair: true, contents: true)
+        #expect(lost.contains { $0.object.hasPrefix("blob ") && !$0.isRepaired }, "\(lost)")
     }
 
     enum Damage: CaseIterable {

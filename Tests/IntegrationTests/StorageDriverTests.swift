@@ -45,6 +45,16 @@ struct StorageDriverTests {
             "cat /new /dir/link; ls /etc/passwd; stat -c '%u:%g %h' /dir/file; readlink /symbolic; test -p /pipe && echo pipe"
         )
         #expect(seen.output == "new\nx\n12:34 2\nto\npipe\n", "\(seen.all)")
+        // Nothing of how a driver works comes out, and what it makes to mount on is no change.
+        let tar = drydock.home + "/export.tar"
+        #expect(docker("export", "-o", tar, "one").status == 0)
+        let marks = Bench.run(["sh", "-c", "tar -tf \(tar) | grep -c -e '\\.wh\\.' -e etc/passwd"])
+        #expect(marks.output == "0\n", "\(marks.all)")
+        #expect(docker("run", "--name", "two", "--network", "none", "busybox", "true").status == 0)
+        #expect(docker("commit", "two", "same").status == 0)
+        let layers = "{{len .RootFS.Layers}}"
+        #expect(docker("inspect", "-f", layers, "same").output == docker("inspect", "-f", layers, "busybox").output)
+        #expect(docker("rm", "two").status == 0)
         // A container starts again with what it had.
         let again = docker("start", "-a", "one")
         #expect(again.all.contains("File exists"), "\(again.all)")
