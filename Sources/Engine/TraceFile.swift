@@ -98,6 +98,30 @@ public struct TraceFile: Sendable {
     }
 }
 
+/// What is kept of a trace while a command works: every event, but of each span's progress only the last, so that a large
+/// image costs no more memory than a small one.
+public struct TraceRecord: Sendable {
+    /// The events so far.
+    public private(set) var events: [TraceEvent] = []
+    /// Where in `events` the progress of a span is.
+    private var progress: [UInt64: Int] = [:]
+
+    /// Makes an empty record.
+    public init() {}
+
+    /// Adds an event.
+    public mutating func add(_ event: TraceEvent) {
+        if event.kind == .progress {
+            if let place = progress[event.span] {
+                events[place] = event
+                return
+            }
+            progress[event.span] = events.count
+        }
+        events.append(event)
+    }
+}
+
 extension TraceEvent {
     /// The event as a line of a trace file.
     public var json: JSONValue {

@@ -35,20 +35,35 @@ struct FileSlice: AsyncSequence, Sendable {
     let length: Int64
     let total: Int64
     let span: Span
+    /// Waits until the connections have taken what was given to them.
+    var catchUp: @Sendable () async throws -> Void = FileSlice.waitForLoops
 
     /// How much is read at once.
     static let piece: Int64 = 256 << 10
+    /// How much may be on its way to the connections before anybody looks how they are.
+    static let ahead: Int64 = 1 << 20
 
-    func makeAsyncIterator() -> Iterator { Iterator(slice: self, file: nil, done: 0, told: 0) }
+    func makeAsyncIterator() -> Iterator { Iterator(slice: self, file: nil, done: 0, told: 0, looked: 0) }
+
+    /// Waits until the event loops have done what they were asked to. The HTTP client asks for more until a loop says
+    /// that its connection is full; on a busy machine a loop comes to say so late, and a whole layer would be in memory.
+    private static func waitForLoops() async throws {
+        for loop in MultiThreadedEventLoopGroup.singleton.makeIterator() { try await loop.submit {}.get() }
+    }
 
     struct Iterator: AsyncIteratorProtocol {
         let slice: FileSlice
         var file: OwnedDescriptor?
         var done: Int64
         var told: Int64
+        var looked: Int64
 
         mutating func next() async throws -> ByteBuffer? {
             guard done < slice.length else { return nil }
+            if done - looked >= FileSlice.ahead {
+                looked = done
+                try await slice.catchUp()
+            }
             let path = slice.path
             let known = file
             let at = slice.offset + done
@@ -68,9 +83,6 @@ struct FileSlice: AsyncSequence, Sendable {
                 throw DrydockError(
                     .corrupt, "\(path) is shorter than it should be", reason: "it ends at byte \(at)")
             }
-            // The client learns that the connection takes no more on the connection's event loop: without waiting for
-            // what was handed over before to get there, half of a file can be in memory first.
-            for loop in MultiThreadedEventLoopGroup.singleton.makeIterator() { try await loop.submit {}.get() }
             done += Int64(buffer.readableBytes)
             if done - told >= 1 << 19 || done == slice.length {
                 told = done

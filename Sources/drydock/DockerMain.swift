@@ -28,8 +28,8 @@ enum DockerMain {
         _ arguments: [String], places: Places, engine ready: Engine? = nil, told: (Int32) -> Void = { _ in }
     ) async -> Int32 {
         let trace = Trace()
-        let events = Mutex<[TraceEvent]>([])
-        trace.listen { event in events.withLock { $0.append(event) } }
+        let record = Mutex(TraceRecord())
+        trace.listen { event in record.withLock { $0.add(event) } }
         var context = CommandContext(
             engine: { () throws(DrydockError) in
                 var engine = ready
@@ -57,7 +57,7 @@ enum DockerMain {
         let engine = opened.withLock { $0 }
         engine?.finishRemovals()
         await engine?.shutdown()
-        let recorded = events.withLock { $0 }
+        let recorded = record.withLock { $0.events }
         if !recorded.isEmpty {
             TraceFile(command: DockerCommand.withoutSecrets(arguments), status: status, events: recorded).write(
                 to: places.home.traces)

@@ -179,6 +179,24 @@ struct EngineUnitTests {
         #expect(newest.command == ["pull", "x\(TraceFile.kept + 4)"])
     }
 
+    @Test(
+        "Of how far a span is, a trace keeps the last word alone: a large image leaves no longer one than a small one")
+    func progress() {
+        var record = TraceRecord()
+        func event(_ kind: TraceEvent.Kind, _ span: UInt64, _ time: UInt64) -> TraceEvent {
+            TraceEvent(kind: kind, span: span, parent: 0, name: "pull.layer", time: time, facts: [])
+        }
+        record.add(event(.begin, 1, 0))
+        record.add(event(.begin, 2, 1))
+        for time in UInt64(2)..<1000 { record.add(event(.progress, time % 2 + 1, time)) }
+        record.add(event(.end, 1, 1000))
+        #expect(
+            record.events == [
+                event(.begin, 1, 0), event(.begin, 2, 1), event(.progress, 1, 998), event(.progress, 2, 999),
+                event(.end, 1, 1000),
+            ])
+    }
+
     private func removeAll(_ directory: FilePath) throws {
         try Files.removeTree(directory)
     }
