@@ -24,7 +24,7 @@ extension HubResponder {
                 return true
             }
             if !has {
-                switch try await misses.blob(digest, of: repository, request) {
+                switch try await misses.blob(digest, of: repository, request, context) {
                 case .passing(let response): return response
                 case .unknown: throw HubRefusal.unknownBlob(digest)
                 case .here: break
@@ -118,9 +118,10 @@ extension HubResponder {
                 }
                 var at = wanted.lowerBound
                 while at < wanted.upperBound {
-                    let buffer = try await Self.read(file, path, at: at, count: min(1 << 18, wanted.upperBound - at))
+                    let buffer = try await Self.read(file, path, at: at, count: min(1 << 15, wanted.upperBound - at))
                     at += Int64(buffer.readableBytes)
                     try await writer.write(buffer)
+                    try await context.settle()
                 }
                 try await writer.finish(nil)
             })

@@ -31,6 +31,10 @@ extension HubContext {
         }.get()
     }
 
+    /// Waits until the connection has been given what was written to it. Only then a writer knows whether the connection
+    /// takes more: on a busy machine, and with encryption, it would be handed whole blobs first.
+    func settle() async throws { try await channel.eventLoop.submit {}.get() }
+
     /// Whether files can be given to the kernel to send (sendfile(2)): there is a socket, and nobody encrypts.
     func canSendFiles(secure: Bool) -> Bool { !secure && channel is any SocketOptionProvider }
 

@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
@@ -157,6 +158,33 @@ def put(server, file, size, digest):
     return size / MiB / taken
 
 
+def crowd(server, path, secure):
+    """MiB that a hub takes at most while 200 clients pull one blob and none of them reads on."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    readers = []
+
+    def begin():
+        connection = socket.create_connection(("127.0.0.1", server.port), timeout=120)
+        if secure:
+            connection = context.wrap_socket(connection)
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        if connection.recv(1000):
+            readers.append(connection)
+
+    threads = [threading.Thread(target=begin) for _ in range(200)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if len(readers) < 200:
+        sys.exit(f"{server.name}: only {len(readers)} of 200 pulls began")
+    time.sleep(3)
+    for reader in readers:
+        reader.close()
+    return resident(server.process.pid, "VmHWM")
+
+
 hub, registry = start()
 failures = []
 try:
@@ -206,6 +234,21 @@ try:
           f"{peer:.0f} MiB (peak {resident(registry.process.pid, 'VmHWM'):.0f}): {'met' if met else 'MISSED'}")
     if not met:
         failures.append("resident memory")
+
+    hub.stop()
+    for secure in (False, True):
+        port = free_port()
+        hub = Server(
+            "drydock hub",
+            [drydock, "hub", "serve", "--listen", f"127.0.0.1:{port}", "--data", folder + "/hub", "--upstream", "none"]
+            + ["--tls"] * secure, port)
+        peak = crowd(hub, f"/v2/bench/x/blobs/{blob}", secure)
+        hub.stop()
+        met = peak < 96
+        print(f"  200 pulls of 64 MiB at once by clients that do not read on, {'TLS' if secure else 'plain'}: peak "
+              f"{peak:.0f} MiB; target < 96: {'met' if met else 'MISSED'}")
+        if not met:
+            failures.append("memory with 200 pulls" + ", TLS" * secure)
 finally:
     hub.stop()
     registry.stop()

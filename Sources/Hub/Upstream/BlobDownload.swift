@@ -128,7 +128,7 @@ final class BlobDownload: Sendable {
     func read(from offset: Int64) async throws -> ByteBuffer? {
         let count = try await wait(beyond: offset)
         guard count > offset else { return nil }
-        let wanted = Int(min(count - offset, 256 << 10))
+        let wanted = Int(min(count - offset, 64 << 10))
         let file = file
         return try await blocking { () throws(DrydockError) in
             var buffer = ByteBuffer()

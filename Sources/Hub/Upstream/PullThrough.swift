@@ -156,7 +156,9 @@ final class PullThrough: Sendable {
 
     /// Answers a request for a blob that a fetched manifest names: passes the bytes on and keeps them on the way.
     /// Whoever asks for the same blob meanwhile gets the bytes of the same download.
-    func blob(_ digest: Digest, of repository: String, _ request: Request) async throws -> FoundBlob {
+    func blob(
+        _ digest: Digest, of repository: String, _ request: Request, _ context: HubContext
+    ) async throws -> FoundBlob {
         let registry = registry
         let found = try await blocking { () throws(DrydockError) in
             try registry.upstreamBlob(digest, of: repository)
@@ -193,6 +195,7 @@ final class PullThrough: Sendable {
             while offset < descriptor.size, let buffer = try await download.read(from: offset) {
                 offset += Int64(buffer.readableBytes)
                 try await out.write(buffer)
+                try await context.settle()
             }
             try await blocking { () throws(DrydockError) in _ = try registry.link(digest, to: repository) }
             try await out.finish(nil)
