@@ -178,8 +178,10 @@ public final class LayerApplier: Sendable {
     ) throws(DrydockError) -> (fileBytes: Int64, entries: Int64) {
         let reader = TarReader(source)
         var tree = TreeWriter(root: root, options: options)
+        var writeback = EarlyWriteback(root: root)
         while let item = try reader.next() {
             try tree.apply(item) { body throws(DrydockError) in try reader.content(body) }
+            writeback.reached(tree.fileBytes)
         }
         try source.drain()
         try tree.close()
