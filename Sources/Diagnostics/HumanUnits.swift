@@ -109,10 +109,21 @@ public enum HumanUnits {
     /// `2013-01-02T13:23`), seconds since 1970 with a fraction, or a span before now (`42m`).
     /// - Returns: seconds since 1970; nil where the text is none of these.
     public static func moment(_ text: String, now: Double) -> Double? {
-        if text.utf8.allSatisfy({ (0x30...0x39).contains($0) || $0 == 0x2e }), let seconds = Double(text) {
-            return seconds
+        nanoseconds(ofMoment: text, now: now).map { Double($0) / 1e9 }
+    }
+
+    /// The same, exactly.
+    /// - Returns: nanoseconds since 1970; nil where the text is no moment, or too far away.
+    public static func nanoseconds(ofMoment text: String, now: Double) -> Int64? {
+        let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+        if !text.isEmpty, parts.allSatisfy({ $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }) {
+            let fraction = parts.count > 1 ? parts[1].prefix(9) : ""
+            let digits = fraction + String(repeating: "0", count: 9 - fraction.utf8.count)
+            guard let seconds = Int64(parts[0]), let rest = Int64(digits) else { return nil }
+            let (whole, overflows) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+            return overflows || whole > .max - rest ? nil : whole + rest
         }
-        if let span = seconds(ofGoDuration: text) { return now - span }
+        if let span = seconds(ofGoDuration: text) { return Int64(exactly: ((now - span) * 1e9).rounded()) }
         var whole = text
         var zone = "Z"
         let clock = text.firstIndex(of: "T")
@@ -130,6 +141,7 @@ public enum HumanUnits {
         case 16: whole += ":00"
         default: break
         }
-        return CivilTime.parse(whole + zone).map { Double($0.seconds) + Double($0.nanoseconds) / 1e9 }
+        guard let time = CivilTime.parse(whole + zone), abs(time.seconds) < 9_000_000_000 else { return nil }
+        return time.seconds * 1_000_000_000 + Int64(time.nanoseconds)
     }
 }

@@ -309,10 +309,10 @@ public struct LogRequest: Sendable {
     public var follow = false
     /// Only the last lines; nil for all.
     public var tail: Int?
-    /// Only what is newer: seconds since 1970.
-    public var since: Double?
-    /// Only what is older: seconds since 1970.
-    public var until: Double?
+    /// Only what was written then or later: nanoseconds since 1970.
+    public var since: Int64?
+    /// Only what was written then or earlier: nanoseconds since 1970.
+    public var until: Int64?
     /// Put the time before each line.
     public var timestamps = false
     /// Put what `--log-opt labels=…,env=…` asked to keep before each line.

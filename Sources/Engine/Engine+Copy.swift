@@ -10,8 +10,9 @@ import SystemPackage
 extension Engine {
     /// See `EngineOperations`.
     public func pathStatus(_ name: String, _ path: String) throws(DrydockError) -> PathStatus {
-        try withRoot(of: name) { root, _, _ throws(DrydockError) in
-            let place = try ContainerPath(path, in: root.directory.number, container: name)
+        try withRoot(of: name) { root, _, document throws(DrydockError) in
+            let devices = Self.devices(of: root, document)
+            let place = try ContainerPath(path, in: root.directory.number, devices, container: name)
             defer { place.close() }
             var status = PathStatus(
                 name: place.base, isDirectory: place.status.isDirectory, size: place.status.size)
@@ -26,12 +27,13 @@ extension Engine {
         _ name: String, _ path: String, as base: String?, _ emit: ([UInt8]) throws(DrydockError) -> Void
     ) throws(DrydockError) {
         try withRoot(of: name) { root, record, document throws(DrydockError) in
-            let place = try ContainerPath(path, in: root.directory.number, container: name)
+            let devices = Self.devices(of: root, document)
+            let place = try ContainerPath(path, in: root.directory.number, devices, container: name)
             defer { place.close() }
             try withoutActuallyEscaping(emit) { emit throws(DrydockError) in
-                try ResourcePacker.pack(place.name, in: place.directory, as: base ?? place.base) {
-                    bytes throws(DrydockError) in try emit(Array(bytes))
-                }
+                try ResourcePacker.pack(
+                    place.name, in: place.directory, as: base ?? place.base, devices: devices
+                ) { bytes throws(DrydockError) in try emit(Array(bytes)) }
             }
             self.record("archive-path", record, document, ["path": path])
         }
@@ -50,8 +52,13 @@ extension Engine {
                 throw ContainerPath.failure(error, path, name)
             }
             defer { FileAt.close(place) }
-            guard (try? FileAt.status(place))?.isDirectory == true else {
+            let devices = Self.devices(of: root, document)
+            let status = try? FileAt.status(place)
+            guard status?.isDirectory == true else {
                 throw DrydockError(.invalidArgument, "extraction point is not a directory")
+            }
+            guard let device = status?.device, devices.contains(device) else {
+                throw ContainerPath.failure(.noSuchFileOrDirectory, path, name)
             }
             try Self.checkWritable(whole, document)
             var owner = ResourceExtractor.Owner.archive
@@ -62,7 +69,7 @@ extension Engine {
                 owner = .user(uid: found.user.uid, gid: found.user.gid)
             }
             var extractor = ResourceExtractor(
-                root: root.directory.number, base: whole, followsLinks: true, owner: owner)
+                root: root.directory.number, base: whole, followsLinks: true, owner: owner, devices: devices)
             try extractor.extract(from: Self.reader(archive))
             self.record("extract-to-dir", record, document, ["path": path])
         }
@@ -81,6 +88,18 @@ extension Engine {
             if let failure { throw .system("read the archive", errno: failure.rawValue) }
             return block.isEmpty ? nil : block
         }
+    }
+
+    /// The file systems of a container that are copied from and to: its root and its volumes. What the kernel shows in
+    /// `/proc` and `/sys`, devices, and what is in memory is no part of its files, as with Docker.
+    private static func devices(of root: ContainerRoot, _ document: ContainerDocument) -> Set<UInt64> {
+        var devices: Set<UInt64> = []
+        for target in ["/"] + document.mounts.map(\.target) {
+            guard let place = try? FileAt.openInRoot(root.directory.number, target, FileAt.path) else { continue }
+            if let status = try? FileAt.status(place) { devices.insert(status.device) }
+            FileAt.close(place)
+        }
+        return devices
     }
 
     private static func checkWritable(_ path: String, _ document: ContainerDocument) throws(DrydockError) {
@@ -119,7 +138,7 @@ private struct ContainerPath {
     private let parent: String
 
     /// - Throws: code `.notFound` with Docker's words.
-    init(_ path: String, in root: Int32, container: String) throws(DrydockError) {
+    init(_ path: String, in root: Int32, _ devices: Set<UInt64>, container: String) throws(DrydockError) {
         let whole = Self.absolute(path)
         let isPlace = whole == "/" || path.hasSuffix("/") || path.hasSuffix("/.") || path == "."
         let parts = whole.split(separator: "/").map(String.init)
@@ -136,6 +155,16 @@ private struct ContainerPath {
         } catch {
             FileAt.close(directory)
             throw Self.failure(error, path, container)
+        }
+        // Of what is mounted and not copied there is the empty directory that it is mounted on.
+        let above = isPlace ? "/" + parts.dropLast().joined(separator: "/") : parent
+        guard let place = try? FileAt.openInRoot(root, above, FileAt.path) else { return }
+        defer { FileAt.close(place) }
+        if let device = (try? FileAt.status(place))?.device, !devices.contains(device),
+            !devices.contains(status.device)
+        {
+            FileAt.close(directory)
+            throw Self.failure(.noSuchFileOrDirectory, path, container)
         }
     }
 

@@ -26,6 +26,14 @@ extension Engine {
                 .invalidArgument,
                 "Invalid container name (\(name)), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", exitStatus: 125)
         }
+        if let directory = request.workingDir, !directory.isEmpty, !directory.hasPrefix("/") {
+            throw DrydockError(
+                .invalidArgument,
+                "the working directory '\(directory)' is invalid, it needs to be an absolute path", exitStatus: 125)
+        }
+        if let signal = request.stopSignal, !signal.isEmpty, Signal.number(signal) == nil {
+            throw Self.invalidSignal(signal).exiting(125)
+        }
         let image = try image(for: request)
         let config = try store.config(of: image.id)
         let program = try ContainerDocument.Program(request: request, image: config.config)

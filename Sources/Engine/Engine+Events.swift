@@ -36,8 +36,8 @@ extension Engine {
         let watch = FileWatch(directory: home.events)
         var reader = EventReader(eventLog)
         let begun = WallClock.now
-        let since = request.since.map { Int64($0 * 1e9) } ?? begun
-        let until = request.until.map { Int64($0 * 1e9) } ?? Int64.max
+        let since = request.since ?? begun
+        let until = request.until ?? Int64.max
         while true {
             for event in reader.next() {
                 let time = event["timeNano"]?.int ?? 0

@@ -71,6 +71,11 @@ extension Engine {
             let key = String(entry.prefix { $0 != "=" })
             ConfigChanges.set(key, String(entry.dropFirst(key.count + 1)), in: &env)
         }
+        if let directory = request.workingDir, !directory.isEmpty, !directory.hasPrefix("/") {
+            throw DrydockError(
+                .invalidArgument, "OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown",
+                exitStatus: 126)
+        }
         var spec = ExecSpec(arguments: request.command, environment: env)
         spec.workingDirectory = request.workingDir ?? (config.workingDir.isEmpty ? "/" : config.workingDir)
         spec.user = found.user

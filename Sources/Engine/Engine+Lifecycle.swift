@@ -35,7 +35,7 @@ extension Engine {
         }
     }
 
-    private static func invalidSignal(_ name: String) -> DrydockError {
+    static func invalidSignal(_ name: String) -> DrydockError {
         DrydockError(.invalidArgument, "invalid signal: \(name)", remedy: "Signals look like SIGTERM, KILL or 9.")
     }
 
@@ -53,7 +53,12 @@ extension Engine {
     /// See `EngineOperations`.
     public func kill(_ name: String, signal: String) throws(DrydockError) {
         let (record, document) = try find(name)
-        guard let number = Signal.number(signal) else { throw Self.invalidSignal(signal) }
+        guard let number = Signal.number(signal) else {
+            if let number = Int32(signal), number > 0 {
+                throw DrydockError(.invalidArgument, "the linux daemon does not support signal \(number)")
+            }
+            throw Self.invalidSignal(signal)
+        }
         let state = try runtime.state(record.id)
         guard state.isRunning else {
             throw DrydockError(

@@ -14,8 +14,8 @@ extension Engine {
         var options = LogOptions()
         options.follow = request.follow
         options.tail = request.tail
-        options.since = request.since.map { Int64($0 * 1e9) }
-        options.until = request.until.map { Int64($0 * 1e9) }
+        options.since = request.since
+        options.until = request.until
         options.timestamps = request.timestamps
         options.details = request.details
         do {

@@ -1,9 +1,9 @@
 /// What `docker events` asks for.
 public struct EventsRequest: Sendable {
-    /// Only what happened at this time or later: seconds since 1970; nil for what happens from now on.
-    public var since: Double?
-    /// Stop at this time: seconds since 1970; nil goes on until the caller stops.
-    public var until: Double?
+    /// Only what happened at this time or later: nanoseconds since 1970; nil for what happens from now on.
+    public var since: Int64?
+    /// Stop at this time: nanoseconds since 1970; nil goes on until the caller stops.
+    public var until: Int64?
     /// `type`, `event`, `container`, `image`, `label`, `network`, `volume`, `scope`, `daemon`.
     public var filters: Filters = [:]
 

@@ -24,6 +24,7 @@ public struct ResourceExtractor {
     private let base: String
     private let followsLinks: Bool
     private let owner: Owner
+    private let devices: Set<UInt64>?
     private let isRoot: Bool
     private var directories: [(path: [[CChar]], mode: UInt32, time: Timestamp)] = []
 
@@ -31,11 +32,15 @@ public struct ResourceExtractor {
     ///   - root: the directory that nothing leaves.
     ///   - base: the path in the root below which everything is put.
     ///   - followsLinks: whether links to directories on the way are followed (inside the root), or are an error.
-    public init(root: Int32, base: String, followsLinks: Bool, owner: Owner) {
+    ///   - devices: the file systems that are written; what belongs on others is left out. Nil for all.
+    public init(
+        root: Int32, base: String, followsLinks: Bool, owner: Owner, devices: Set<UInt64>? = nil
+    ) {
         self.root = root
         self.base = base
         self.followsLinks = followsLinks
         self.owner = owner
+        self.devices = devices
         isRoot = UserNamespace.current == .root || UserNamespace.current == .ranged
     }
 
@@ -62,6 +67,7 @@ public struct ResourceExtractor {
         }
         let parent = try parent(path.dropLast())
         defer { FileAt.close(parent) }
+        if let devices, let device = (try? FileAt.status(parent))?.device, !devices.contains(device) { return }
         do throws(Errno) {
             if let existing = try FileAt.statusIfPresent(parent, name) {
                 let isDirectory = item.type == S_IFDIR

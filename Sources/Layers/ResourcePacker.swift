@@ -8,6 +8,7 @@ internal import SystemPackage
 /// links and devices as they are. Nothing is followed, so what changes meanwhile cannot lead out of the tree.
 public struct ResourcePacker {
     private let sink: ByteSink
+    private let devices: Set<UInt64>?
     private var buffer: [UInt8] = []
     private var linked: [FileID: [CChar]] = [:]
 
@@ -18,16 +19,20 @@ public struct ResourcePacker {
 
     private static let limit = 256 << 10
 
-    private init(_ sink: @escaping ByteSink) { self.sink = sink }
+    private init(_ devices: Set<UInt64>?, _ sink: @escaping ByteSink) {
+        self.devices = devices
+        self.sink = sink
+    }
 
     /// Writes an archive.
     /// - Parameters:
     ///   - name: what is packed: a name in `directory`, or `.` for the directory itself.
     ///   - base: the name that it has in the archive; empty for the root of a file system.
+    ///   - devices: the file systems that are read; directories of others are empty in the archive. Nil for all.
     public static func pack(
-        _ name: String, in directory: Int32, as base: String, to sink: @escaping ByteSink
+        _ name: String, in directory: Int32, as base: String, devices: Set<UInt64>? = nil, to sink: @escaping ByteSink
     ) throws(DrydockError) {
-        var packer = ResourcePacker(sink)
+        var packer = ResourcePacker(devices, sink)
         let path = Array(base.utf8CString)
         let status: FileStatus
         do { status = try FileAt.status(directory, name) } catch { throw systemFailure(error, "lstat", text: name) }
@@ -75,6 +80,7 @@ public struct ResourcePacker {
         guard let fd = try open(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, item.path) else { return }
         defer { FileAt.close(fd) }
         try put(TarEncoder.header(item))
+        if let devices, let device = (try? FileAt.status(fd))?.device, !devices.contains(device) { return }
         let names: [[CChar]]
         do { names = try sortedNames(fd) } catch { throw systemFailure(error, "read directory", item.path) }
         for child in names {

@@ -16,9 +16,7 @@ struct ContainerFiles {
         if case .overlay(_, let upper, let work) = spec.root {
             try makeDirectory(upper, mode: 0o755)
             try makeDirectory(work, mode: 0o700)
-            // A mount that did not have to survive a crash of the machine left this mark; see overlayfs, "volatile".
-            let mark = work.appending("work").appending("incompat")
-            if rmdir(mark.appending("volatile").string) == 0 { rmdir(mark.string) }
+            VolatileMark.clear(VolatileMark.path(work: work))
         }
         for mount in spec.mounts {
             // As Docker does it: a missing directory of the host is made.

@@ -4,7 +4,8 @@ import Linux
 import SystemPackage
 
 extension ContainerRuntime {
-    /// Reads a container's log and calls `line` for every entry, in order; with `follow`, until the container ends.
+    /// Reads a container's log and calls `line` for every entry, in order; with `follow`, until the container ends and is
+    /// not started again by its policy.
     ///
     /// With `timestamps` an entry begins with its time and a space, as Docker prints it.
     /// - Parameter line: takes an entry with its newline; returns false to stop.
@@ -14,7 +15,7 @@ extension ContainerRuntime {
         var files = LogFiles(logPath(id))
         // Asked for before the first look, so that nothing falls between.
         let watch = options.follow ? FileWatch(directory: directory(id)) : nil
-        let waiting = options.follow ? try? connect(id) : nil
+        var waiting = options.follow ? try? connect(id) : nil
         try waiting?.send(Frame(.wait))
         var past = false
         func show(_ entries: [ArraySlice<UInt8>]) throws -> Bool {
@@ -32,16 +33,22 @@ extension ContainerRuntime {
         }
         if options.tail != 0, try !show(files.begin(tail: options.tail)) { return }
         if options.tail == 0 { files.skipToEnd() }
-        while let watch, let waiting, !past {
+        while let watch, let connection = waiting, !past {
             if let until = options.until, WallClock.now >= until { return }
             let rest = options.until.map { Int32(clamping: ($0 - WallClock.now) / 1_000_000 + 1) } ?? -1
             var polled = [
                 pollfd(fd: watch.descriptor.number, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: waiting.socket.number, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: connection.socket.number, events: Int16(POLLIN), revents: 0),
             ]
             if poll(&polled, 2, rest) < 0 { continue }
             watch.drain()
-            if try !show(files.more()) || polled[1].revents != 0 { return }
+            let ended = polled[1].revents != 0
+            if ended {
+                // Its monitor starts it again, or has gone.
+                waiting = try state(id).isRunning ? try? connect(id) : nil
+                try waiting?.send(Frame(.wait))
+            }
+            if try !show(files.more()) { return }
         }
     }
 }

@@ -68,8 +68,7 @@ extension ContainerRuntime {
         if lower.isEmpty { return ContainerRoot(directory: try OwnedDescriptor.place(upper), claim: claim) }
         let target = directory(spec.id).appending("root")
         for path in [target, upper, work] { try Files.makeDirectories(path) }
-        let mark = work.appending("work").appending("incompat")
-        if rmdir(mark.appending("volatile").string) == 0 { rmdir(mark.string) }
+        VolatileMark.clear(VolatileMark.path(work: work))
         var sources: [(source: String, target: String, readOnly: Bool)] = []
         for mount in spec.mounts {
             switch mount.source {

@@ -208,7 +208,7 @@ extension MonitorSettings {
         events = spec.life.events?.string ?? ""
         attributes = spec.life.attributes
         if case .overlay(_, _, let work) = spec.root {
-            volatileMark = work.appending("work").appending("incompat").appending("volatile").string
+            volatileMark = VolatileMark.path(work: work).string
         }
     }
 

@@ -80,6 +80,11 @@ public final class ContainerSession {
                 return .detached
             }
             if entries[0].revents & Int16(POLLOUT) != 0 { flush() }
+            // Who only sends has nothing to stay for when everything is sent.
+            if options.input, !inputOpen, outgoing.isEmpty, !options.output, !options.error {
+                detach()
+                return .detached
+            }
             // A monitor that was killed takes its container with it.
             if entries[0].revents & Int16(POLLIN | POLLHUP | POLLERR) != 0, try !connection.fill() {
                 if let end = try handleFrames(options) { return end }

@@ -80,6 +80,8 @@ struct LaunchReply {
             error.message =
                 prefix(words)
                 + "chdir to cwd (\"\(path)\") set in config.json failed: \(SystemError.text(number)): unknown"
+            // What is not there is what 127 means, whether it is the program or its directory.
+            if number == ENOENT { error = error.exiting(127) }
         }
         if case .identity(let user, _) = operation, number == EINVAL {
             error.reason = "user \(user.uid) or group \(user.gid) is not in the ranges that this user may use"

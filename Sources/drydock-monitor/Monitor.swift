@@ -190,7 +190,7 @@ final class Monitor {
             if program === container { events.record("resize", size) }
         case .wait: client.waits = true
         case .input: client.program?.feed(frame.payload)
-        case .inputEnd: client.program?.endInput()
+        case .inputEnd: client.program?.inputEnded(client)
         default: break
         }
     }
@@ -340,9 +340,7 @@ final class Monitor {
         parent = ParentOperations(loop)
         // The line of the address before is not the new one's.
         truncate(directory.appending("hosts").string, off_t(hostsSize))
-        // A mount that did not have to survive a crash of the machine left this mark; see overlayfs, "volatile".
-        let mark = FilePath(settings.volatileMark)
-        if !mark.isEmpty, rmdir(mark.string) == 0 { rmdir(mark.removingLastComponent().string) }
+        if !settings.volatileMark.isEmpty { VolatileMark.clear(FilePath(settings.volatileMark)) }
         do throws(LaunchFailure) {
             let started = try launch()
             state.restarts += 1

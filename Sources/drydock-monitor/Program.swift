@@ -73,7 +73,14 @@ final class Program {
         writeInput()
     }
 
-    func endInput() {
+    /// A client has no more to send. Where another one may come with more, the program's input stays open, and as with
+    /// Docker the client sees nothing more but how the program ends.
+    func inputEnded(_ client: Client) {
+        if inputOnce || terminal != nil { return endInput() }
+        client.flags.subtract([.output, .error])
+    }
+
+    private func endInput() {
         inputEnds = true
         writeInput()
     }

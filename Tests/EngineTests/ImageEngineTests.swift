@@ -181,7 +181,7 @@ struct ImageEngineTests {
         _ = try bench.engine.pruneImages(all: true, matching: [:])
         var request = EventsRequest()
         request.since = 0
-        request.until = Double(Timestamp.now.seconds + 1)
+        request.until = (Timestamp.now.seconds + 1) * 1_000_000_000
         var seen: [String] = []
         var names: [String] = []
         try bench.engine.events(request) { event in

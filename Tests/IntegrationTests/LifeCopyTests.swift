@@ -68,6 +68,22 @@ struct LifeCopyTests {
         #expect(it.docker("cp", "/a", "/b").errors == "must specify at least one container source\n")
     }
 
+    @Test(
+        "What is larger than a pipe comes through whole, both ways", arguments: Actor.available, [true, false])
+    func large(actor: Actor, running: Bool) throws {
+        let it = try Drydock.withAlpine(actor)
+        let here = try folder(
+            it, actor, "head -c 3000000 /dev/urandom > big && mkdir many && cd many && seq 500 | xargs touch")
+        try it.start("box")
+        if !running { #expect(it.docker("stop", "-t", "0", "box").status == 0) }
+        for name in ["big", "many"] {
+            #expect(it.docker("cp", "\(here)/\(name)", "box:/copied-\(name)").all.isEmpty)
+            #expect(it.docker("cp", "box:/copied-\(name)", "\(here)/back-\(name)").all.isEmpty)
+            let same = Bench.run(["diff", "-r", "\(here)/\(name)", "\(here)/back-\(name)"])
+            #expect(same.status == 0, "\(same.all)")
+        }
+    }
+
     @Test("Archives go through standard streams, with owners and modes", arguments: Actor.available)
     func streams(actor: Actor) throws {
         let it = try Drydock.withAlpine(actor)
@@ -120,6 +136,33 @@ struct LifeCopyTests {
             ["sh", "-c", "python3 -c \"$1\" | \(docker) cp - box:/tmp", "sh", evil])
         #expect(refused.status == 1 && refused.errors.contains("it leads out of the directory"), "\(refused.all)")
         #expect(it.docker("exec", "box", "test", "-e", "/up2").status == 1)
+    }
+
+    @Test(
+        "What the kernel shows in a container and what is in memory is no part of its files", arguments: Actor.available
+    )
+    func mounted(actor: Actor) throws {
+        let it = try Drydock.withAlpine(actor)
+        let here = try folder(it, actor, "echo f > file && mkdir out")
+        try it.start(
+            "box", ["-v", "/data", "--tmpfs", "/memory"],
+            ["sh", "-c", "echo d > /data/f; echo m > /memory/f; echo r > /f; exec sleep 600"])
+        #expect(eventually { it.docker("exec", "box", "test", "-e", "/f").status == 0 })
+        #expect(it.docker("cp", "box:/", "\(here)/all").all.isEmpty)
+        #expect(
+            Bench.run(["sh", "-c", "cd \(here)/all && cat f data/f etc/hostname && ls proc sys dev memory"]).output
+                == it.inspect("box", "r\nd\n{{.Config.Hostname}}\n") + "dev:\n\nmemory:\n\nproc:\n\nsys:\n")
+        for path in ["/proc/version", "/dev/null", "/memory/f", "/proc/self/root/f"] {
+            #expect(
+                it.docker("cp", "box:\(path)", "\(here)/out").errors.contains(
+                    "Could not find the file \(path) in container box"))
+        }
+        #expect(it.docker("cp", "\(here)/file", "box:/memory").status == 1)
+        #expect(it.docker("cp", "box:/proc", "\(here)/out").all.isEmpty)
+        // An archive of a whole machine leaves the container's devices alone.
+        #expect(it.docker("cp", "\(here)/all/.", "box:/").all.isEmpty)
+        #expect(it.docker("exec", "box", "sh", "-c", "echo x > /dev/null && cat /memory/f").output == "m\n")
+        #expect(it.docker("cp", "box:/f", "\(here)/all/f/").errors.contains("/all/f/: not a directory"))
     }
 
     @Test("Volumes and read-only roots are what they are", arguments: Actor.available)

@@ -57,6 +57,42 @@ struct LifeStatesTests {
         #expect(forced.status == 0 && forced.errors.contains("No such container: web"))
     }
 
+    @Test(
+        "What a start cannot be asked for is refused in Docker's words and with its status", arguments: Actor.available)
+    func refusals(actor: Actor) throws {
+        let it = try Drydock.withAlpine(actor)
+        #expect(it.docker("create", "--name", "one", "alpine:3.5").status == 0)
+        // `create` ends with 1 where the daemon refuses, and with 125 where the client does; `run` always with 125.
+        #expect(it.docker("create", "--name", "one", "alpine:3.5").status == 1)
+        #expect(it.docker("run", "--name", "one", "alpine:3.5").status == 125)
+        #expect(it.docker("create", "--restart", "on-failure:x", "alpine:3.5").status == 125)
+        let relative = it.docker("create", "-w", "here", "alpine:3.5")
+        #expect(relative.status == 1)
+        #expect(
+            relative.errors.hasPrefix(
+                "Error response from daemon: the working directory 'here' is invalid, it needs to be an absolute path\n"
+            ))
+        let signal = it.docker("run", "--rm", "--stop-signal", "NOPE", "alpine:3.5")
+        #expect(signal.status == 125)
+        #expect(signal.errors.hasPrefix("docker: Error response from daemon: invalid signal: NOPE\n"))
+        let both = it.docker("run", "-d", "-a", "stdout", "alpine:3.5")
+        #expect(both.status == 1)
+        #expect(both.errors == "conflicting options: cannot specify both --attach and --detach\n")
+        #expect(it.docker("kill", "-s", "99", "one").errors.contains("the linux daemon does not support signal 99"))
+        #expect(it.docker("ps", "-aq").output.count == 13)
+    }
+
+    @Test("One that removes itself can be restarted", arguments: Actor.available)
+    func restartOfPassing(actor: Actor) throws {
+        let it = try Drydock.withAlpine(actor)
+        try it.start("passing", ["--rm"], ["sh", "-c", "echo x >> /count; exec sleep 600"])
+        #expect(eventually { it.docker("exec", "passing", "cat", "/count").output == "x\n" })
+        #expect(it.docker("restart", "-t", "0", "passing").output == "passing\n")
+        #expect(eventually { it.docker("exec", "passing", "cat", "/count").output == "x\nx\n" })
+        #expect(it.docker("stop", "-t", "0", "passing").status == 0)
+        #expect(eventually { it.docker("ps", "-aq").output.isEmpty })
+    }
+
     @Test("Names conflict as Docker's do", arguments: Actor.available.prefix(1))
     func names(actor: Actor) throws {
         let it = try Drydock.withAlpine(actor)
@@ -91,7 +127,9 @@ struct LifeStatesTests {
         try it.start("again", ["--restart", "always"], ["sh", "-c", "exit 7"])
         #expect(it.waitFor("again", "{{.State.Restarting}} {{.State.Running}} {{.State.ExitCode}}", "true true 7"))
         #expect(
-            it.docker("ps", "--filter", "name=again", "--format", "{{.Status}}").output.hasPrefix("Restarting (7) "))
+            eventually {
+                it.docker("ps", "--filter", "name=again", "--format", "{{.Status}}").output.hasPrefix("Restarting (7) ")
+            })
         // By then it waits long enough to be asked something.
         #expect(it.waitFor("again", "{{.State.Restarting}} {{.RestartCount}}", "true 5"))
         let refused = it.docker("exec", "again", "true")

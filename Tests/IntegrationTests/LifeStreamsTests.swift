@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Linux
+import SystemPackage
 import Testing
 
 @Suite("Terminals, attaching and executing", .serialized)
@@ -112,6 +113,46 @@ struct LifeStreamsTests {
         #expect(stopped.status == 1 && stopped.errors.contains("is not running"))
     }
 
+    @Test("Who comes with input leaves the program's input open for the next one", arguments: Actor.available)
+    func inputs(actor: Actor) throws {
+        let it = try Drydock.withAlpine(actor)
+        try it.start("hears", ["-i"], ["sh", "-c", "while read x; do echo got $x; done; exit 4"])
+        #expect(it.inspect("hears", "{{.Config.StdinOnce}} {{.Config.AttachStdin}}") == "false false")
+        for word in ["one", "two"] {
+            let speaker = try ChildProcess.spawn(
+                "sh", ["sh", "-c", "echo \(word) | \(it.command(["docker"]).joined(separator: " ")) attach hears"],
+                directory: "/")
+            #expect(eventually { it.docker("logs", "hears").output.hasSuffix("got \(word)\n") })
+            kill(speaker.pid, SIGKILL)
+            _ = try? speaker.wait()
+        }
+        #expect(it.inspect("hears", "{{.State.Running}}") == "true")
+        // With `run -i` it is the other way round: the end of the one input is the end of the program's.
+        let once = it.docker("run", "--rm", "-i", "--network", "none", "alpine:3.5", "cat", input: "in\n")
+        #expect(once.output == "in\n" && once.status == 0)
+        // Who only sends gets the container's ID, and does not wait.
+        let sent = it.docker(
+            "run", "-i", "-a", "stdin", "--name", "sent", "--network", "none", "alpine:3.5", "sh", "-c",
+            "cat; exec sleep 600", input: "to you\n")
+        #expect(sent.status == 0 && sent.output.count == 65, "\(sent.all)")
+        #expect(eventually { it.docker("logs", "sent").output == "to you\n" })
+        #expect(it.inspect("sent", "{{.State.Running}}") == "true")
+    }
+
+    @Test("exec refuses in the words and with the status of Docker", arguments: Actor.available.prefix(1))
+    func execRefusals(actor: Actor) throws {
+        let it = try Drydock.withAlpine(actor)
+        try it.start("ee")
+        let user = it.docker("exec", "-u", "nosuch", "ee", "id")
+        #expect(user.status == 126)
+        #expect(user.errors.hasPrefix("unable to find user nosuch: no matching entries in passwd file\n"))
+        #expect(it.docker("exec", "-w", "tmp", "ee", "pwd").status == 126)
+        #expect(it.docker("exec", "-w", "/nowhere", "ee", "pwd").status == 127)
+        let detached = it.docker("exec", "-d", "ee", "nosuch")
+        #expect(detached.status == 1)
+        #expect(detached.errors.hasPrefix("Error response from daemon: OCI runtime exec failed: exec failed: "))
+    }
+
     @Test("Logs are put away when they are long, and read as one", arguments: Actor.available)
     func logs(actor: Actor) throws {
         let it = try Drydock.withAlpine(actor)
@@ -162,6 +203,15 @@ struct LifeStreamsTests {
             ])
         let followed = it.docker("logs", "-f", "talk")
         #expect(followed.output == (1...100).map { "line \($0)\n" }.joined())
+        // A policy that starts it again goes on with it.
+        try it.start("thrice", ["--restart", "on-failure:2"], ["sh", "-c", "echo run; exit 1"])
+        #expect(it.docker("logs", "-f", "thrice").output == "run\nrun\nrun\n")
+        // Moments are exact: those of an entry are in it.
+        let times = it.docker("logs", "-t", "thrice").output.split(separator: "\n").map {
+            String($0.prefix { $0 != " " })
+        }
+        #expect(it.docker("logs", "--since", times[1], "thrice").output == "run\nrun\n")
+        #expect(it.docker("logs", "--until", times[1], "thrice").output == "run\nrun\n")
         // Ctrl-C ends the following and nothing else.
         try it.start("tick", [], ["sh", "-c", "while :; do echo tick; sleep 0.1; done"])
         let screen = try Screen(it, ["logs", "-f", "--tail", "1", "tick"])
@@ -192,6 +242,10 @@ struct LifeStreamsTests {
         let line = events("--filter", "event=start")
         #expect(line.contains(" container start ") && line.contains("image=alpine:3.5") && line.contains("name=ev"))
         #expect(events("--filter", "event=start", "--format", "json").hasPrefix("{\"status\":\"start\",\"id\":\""))
+        // What an event does not tell is no mistake of the one who asks.
+        #expect(
+            events("--filter", "event=start", "--format", "{{.Action}} {{.Actor.Attributes.exitCode}}")
+                == "start <no value>\n")
         #expect(it.docker("events", "--filter", "color=red", "--until", "0s").errors.contains("invalid filter 'color'"))
 
         let live = try Screen(

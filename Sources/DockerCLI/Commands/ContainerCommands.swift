@@ -147,9 +147,9 @@ enum ContainerCommands {
 
     private static func moment(
         _ flag: String, _ invocation: Invocation, _ context: CommandContext
-    ) throws(Failure) -> Double? {
+    ) throws(Failure) -> Int64? {
         guard let text = invocation.string(flag), !text.isEmpty else { return nil }
-        guard let moment = HumanUnits.moment(text, now: context.now()) else {
+        guard let moment = HumanUnits.nanoseconds(ofMoment: text, now: context.now()) else {
             throw .message("invalid value for \"\(flag)\": failed to parse value as time or duration: \"\(text)\"")
         }
         return moment

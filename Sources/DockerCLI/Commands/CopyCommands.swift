@@ -88,6 +88,7 @@ enum CopyCommands {
             guard !status.linkTarget.isEmpty else {
                 facts.exists = true
                 facts.isDirectory = status.isDirectory
+                if path.hasSuffix("/"), !status.isDirectory { throw .message("lstat \(path): not a directory") }
                 return facts
             }
             let link = status.linkTarget
@@ -170,7 +171,10 @@ enum CopyCommands {
             guard let resolved = HostArchive.resolved(path) else { throw missing("lstat") }
             (facts.path, facts.newName) = CopyPath.rebased(path, resolved)
         } else if path.hasSuffix("/") || path.hasSuffix("/.") {
-            guard let resolved = HostArchive.resolved(path) else { throw missing("lstat") }
+            guard let resolved = HostArchive.resolved(path) else {
+                if HostArchive.status(CopyPath.clean(path)) != nil { throw .message("not a directory") }
+                throw missing("lstat")
+            }
             (facts.path, facts.newName) = CopyPath.rebased(path, resolved)
         }
         guard let status = HostArchive.status(CopyPath.clean(facts.path)) else { throw missing("lstat") }
@@ -236,7 +240,10 @@ enum CopyCommands {
     private static func attempt(
         _ body: @escaping @Sendable () throws(DrydockError) -> Int64
     ) async -> Result<Int64, Failure> {
-        do throws(Failure) { return .success(try await blocking(body)) } catch { return .failure(error) }
+        // Each end waits for the other one, so neither may hold the thread that the other one needs.
+        await BlockingWork.$mayBlock.withValue(false) {
+            do throws(Failure) { return .success(try await blocking(body)) } catch { return .failure(error) }
+        }
     }
 
     private static func write(_ bytes: [UInt8], to descriptor: Int32) throws(DrydockError) {

@@ -9,26 +9,35 @@ enum RunCommands {
             try CreateOptions(invocation: invocation, context: context).request()
         }
         let engine = try context.open()
-        let created = try await create(request, engine, invocation, context)
-        context.output.line(created.id)
-        return 0
+        do throws(Failure) {
+            let created = try await create(request, engine, invocation, context)
+            context.output.line(created.id)
+            return 0
+        } catch {
+            // What `docker run` ends with 125 for is any failure here.
+            throw error.exiting(1)
+        }
     }
 
     static func run(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
-        let request = try await decorated(invocation, context) { () throws(Failure) in
-            try CreateOptions(invocation: invocation, context: context).request()
-        }
         let detach = invocation.bool("detach")
+        let request = try await decorated(invocation, context) { () throws(Failure) in
+            var request = try CreateOptions(invocation: invocation, context: context).request()
+            // One that nobody is attached to keeps its input open for those who attach later.
+            if detach { request.attach = [] }
+            return request
+        }
         if !detach, request.tty, request.openStdin, !context.terminal.inputIsTerminal {
             throw .message("the input device is not a TTY")
         }
+        if detach, invocation.isGiven("attach") {
+            throw .message("conflicting options: cannot specify both --attach and --detach")
+        }
         return try await decorated(invocation, context) { () async throws(Failure) in
-            if detach, invocation.isGiven("attach") {
-                throw .message("conflicting options: cannot specify both --attach and --detach")
-            }
             let engine = try context.open()
             let created = try await create(request, engine, invocation, context)
             let options = attachOptions(request, invocation)
+            if !detach, !options.stdout, !options.stderr { context.output.line(created.id) }
             let span = invocation.span
             do throws(Failure) {
                 let status = try await blocking { () throws(DrydockError) in
@@ -183,7 +192,16 @@ enum RunCommands {
         do throws(Failure) {
             return try await blocking { () throws(DrydockError) in try engine.exec(final, span) }
         } catch {
-            if let left = error.error, left.message == ExecRequest.leftMessage { throw .client(left) }
+            guard case .daemon(var refused) = error else { throw error }
+            if refused.message == ExecRequest.leftMessage { throw .client(refused) }
+            if final.detach {
+                // Nobody is there to be told by the program's streams: the daemon answers.
+                if !refused.message.hasPrefix("OCI runtime ") { throw error.exiting(1) }
+                refused.message = "Error response from daemon: " + refused.message
+                throw .client(refused.exiting(1))
+            }
+            // Docker says this through the program's streams, too, as it says that there is no such program.
+            if refused.message.hasPrefix("unable to find ") { throw .client(refused.exiting(126)) }
             throw error
         }
     }

@@ -29,8 +29,10 @@ enum WatchCommands {
             usleep(invocation.bool("no-stream") ? 500_000 : 1_000_000)
             let now = try await blocking(sample)
             let earlier = before
-            let rows = now.map { sample in
-                StatsListing.row(sample, since: earlier.first { $0.id == sample.id }, whole: whole)
+            let rows = now.enumerated().map { index, sample in
+                StatsListing.row(
+                    sample, since: earlier.first { $0.id == sample.id }, whole: whole,
+                    asked: now.count == names.count ? names[index] : nil)
             }
             let text = try StatsListing.listing.render(rows, format: format, quiet: false)
             if invocation.bool("no-stream") {
@@ -64,7 +66,10 @@ enum StatsListing {
         typeName: "*container.statsContext")
 
     /// A container that does not run uses nothing.
-    static func row(_ sample: UsageSample, since before: UsageSample?, whole: Bool) -> JSONValue {
+    /// - Parameter asked: the name by which it was asked for; nil where all were.
+    static func row(
+        _ sample: UsageSample, since before: UsageSample?, whole: Bool, asked: String? = nil
+    ) -> JSONValue {
         var busy = 0.0
         if let before, sample.time > before.time, sample.cpu >= before.cpu {
             busy = Double(sample.cpu - before.cpu) / Double(sample.time - before.time) * 100
@@ -73,7 +78,7 @@ enum StatsListing {
         let id = whole ? sample.id : String(sample.id.prefix(12))
         return [
             "BlockIO": .string("\(Units.size(sample.read)) / \(Units.size(sample.written))"),
-            "CPUPerc": .string(percent(busy)), "Container": .string(id), "ID": .string(id),
+            "CPUPerc": .string(percent(busy)), "Container": .string(asked ?? id), "ID": .string(id),
             "MemPerc": .string(percent(share)),
             "MemUsage": .string(
                 "\(Units.binarySize(sample.memory)) / \(Units.binarySize(sample.memoryLimit))"),

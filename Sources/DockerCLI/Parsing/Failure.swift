@@ -42,6 +42,15 @@ enum Failure: Error, Sendable {
         }
     }
 
+    /// The same failure with another status to end with; the status of a wrong usage stays.
+    func exiting(_ status: Int32) -> Failure {
+        switch self {
+        case .daemon(let error): .daemon(error.exiting(status))
+        case .client(let error): .client(error.exiting(status))
+        case .usage, .printed: self
+        }
+    }
+
     /// The line that Docker prints for it.
     var line: String {
         switch self {
