@@ -45,6 +45,7 @@ extension Engine {
         let isRunning = try runtime.state(record.id).isRunning
         if isRunning {
             try stop(record, document, timeout: timeout, signal: signal, keeps: true, span)
+            self.record("stop", record, document)
         }
         _ = try start(record.id, attach: nil, span)
         self.record("restart", record, document)

@@ -70,6 +70,7 @@ public struct ResourceExtractor {
         if let devices, let device = (try? FileAt.status(parent))?.device, !devices.contains(device) { return }
         do throws(Errno) {
             if let existing = try FileAt.statusIfPresent(parent, name) {
+                if existing.isDirectory, let devices, !devices.contains(existing.device) { return }
                 let isDirectory = item.type == S_IFDIR
                 if existing.isDirectory != isDirectory, existing.isDirectory || isDirectory {
                     throw Errno(rawValue: existing.isDirectory ? EISDIR : ENOTDIR)
