@@ -32,6 +32,8 @@ final class Monitor {
     private var over = false
     private var responsible = false
     private var hostsSize: Int64 = 0
+    /// When more memory was needed than for waiting; nil where it has been given back.
+    private var untidy: UInt64?
 
     init(_ settings: MonitorSettings, plan: [UInt8], check: [UInt8]) throws(DrydockError) {
         self.settings = settings
@@ -68,15 +70,22 @@ final class Monitor {
             return
         }
         starter.take(reader)
-        // After a second without anything to do, what doing it needed is given back.
-        var busy = true
-        while !over {
-            let worked = loop.turn(milliseconds: busy ? 1000 : -1)
-            if !worked { Footprint.trim() }
-            busy = worked
-        }
+        while !over { turn() }
         flushClients()
         end()
+    }
+
+    /// Waits for something to do and does it. Shortly after a program was started, what that needed is given back, also
+    /// where there is always something to do.
+    private func turn() {
+        guard let since = untidy else {
+            loop.turn()
+            return
+        }
+        let worked = loop.turn(milliseconds: 100)
+        guard !worked || cl_now() - since > 2_000_000_000 else { return }
+        Footprint.trim()
+        untidy = nil
     }
 
     // Starting
@@ -114,7 +123,8 @@ final class Monitor {
     }
 
     private func launch() throws(LaunchFailure) -> StartedProcess {
-        try Launcher(settings: settings, parent: parent, target: -1).launch(plan)
+        untidy = cl_now()
+        return try Launcher(settings: settings, parent: parent, target: -1).launch(plan)
     }
 
     /// Takes over a process that has become the container's program.
@@ -140,6 +150,7 @@ final class Monitor {
 
     private func accept() {
         guard let listener else { return }
+        untidy = cl_now()
         let number = cl_accept(listener.number, 0)
         if number >= 0 { _ = adopt(OwnedDescriptor(number)) }
     }
@@ -264,6 +275,7 @@ final class Monitor {
         guard let container, container.status == nil else {
             throw LaunchFailure(DrydockError(.conflict, "the container is not running"))
         }
+        untidy = cl_now()
         let more = ["execID": settings.execID]
         events.record("exec_create: \(settings.command)", more)
         let target = container.handle.descriptor.number
