@@ -1,6 +1,7 @@
 import Diagnostics
 import FoundationEssentials
 import GRDB
+import Glibc
 import Linux
 import SystemPackage
 
@@ -25,6 +26,18 @@ struct HubDatabase: Sendable {
             throw Self.translated(error)
         }
         generation = HubGeneration(file.removingLastComponent().appending("generation"))
+    }
+
+    /// Makes a database readable by its owner alone, before it is opened: SQLite gives its logs the mode of the database.
+    /// One that is there is not opened for it: closing it would drop the locks that this process has.
+    static func hide(_ file: FilePath) {
+        let fresh = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC
+        if let made = try? FileAt.open(FileAt.workingDirectory, file.string, fresh, mode: 0o600) {
+            return FileAt.close(made)
+        }
+        for suffix in ["", "-wal", "-shm"] {
+            try? FileAt.setMode(FileAt.workingDirectory, file.string + suffix, 0o600)
+        }
     }
 
     func read<Result>(_ work: (Database) throws -> Result) throws(DrydockError) -> Result {

@@ -12,7 +12,7 @@ extension HubRegistry {
         guard !Files.exists(target.appending("hub.sqlite")) else {
             throw DrydockError(.conflict, "there is a hub in \(target) already")
         }
-        try Files.makeDirectories(target)
+        try Files.makeDirectories(target, mode: 0o700)
         try database.snapshot(to: target.appending("hub.sqlite"))
         // Manifests name blobs and never the other way round: what is copied later can only be more than is needed.
         for name in ["blobs", "packages", "course", "keys"] where Files.exists(data.appending(name)) {

@@ -19,7 +19,9 @@ public final class HubRegistry: Sendable {
     /// - Throws: `.system` or `.exhausted` where that fails.
     public init(data: FilePath) throws(DrydockError) {
         self.data = data
-        try Files.makeDirectories(data, mode: 0o755)
+        // Private repositories and the hashes of passwords are nobody else's to read on this machine.
+        try Files.makeDirectories(data, mode: 0o700)
+        HubDatabase.hide(data.appending("hub.sqlite"))
         blobs = try BlobStore(root: data)
         database = try HubDatabase(data.appending("hub.sqlite"))
         cache = HubCache(database.generation)

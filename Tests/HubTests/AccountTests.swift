@@ -60,6 +60,23 @@ import Testing
         }
     }
 
+    @Test("What a hub keeps is its owner's alone to read: hashes of passwords, private repositories, keys")
+    func modes() throws {
+        let directory = TemporaryDirectory()
+        defer { directory.remove() }
+        func mode(_ path: FilePath) throws -> UInt32 {
+            try FileAt.status(FileAt.workingDirectory, path.string).permissions & 0o777
+        }
+        let file = directory.path.appending("hub.sqlite")
+        try HubRegistry(data: directory.path).createAccount("ann", password: "secret")
+        #expect(try mode(directory.path) == 0o700)
+        #expect(try mode(file) == 0o600)
+        // One of before is hidden when it is opened.
+        try FileAt.setMode(FileAt.workingDirectory, file.string, 0o644)
+        #expect(try HubRegistry(data: directory.path).accounts().count == 1)
+        #expect(try mode(file) == 0o600)
+    }
+
     @Test("Guessing gets slow, and then impossible")
     func throttling() async throws {
         try await HubFixture.run { hub in
