@@ -22,7 +22,9 @@ extension Engine {
                 if document.config.healthcheck?.isOn == true, state.isRunning || state != .created,
                     let health = runtime.health(record.id)
                 {
-                    shown = shown.setting("Health", health)
+                    // As with Docker, nobody vouches for one that has ended.
+                    shown = shown.setting(
+                        "Health", state.isRunning ? health : health.setting("Status", .string("unhealthy")))
                 }
                 result.append((key: "State", value: shown))
             }

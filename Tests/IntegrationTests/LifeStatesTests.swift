@@ -185,6 +185,8 @@ struct LifeStatesTests {
         #expect(
             it.inspect("slow", "{{(index .State.Health.Log 0).ExitCode}} {{(index .State.Health.Log 0).Output}}")
                 == "-1 Health check exceeded timeout (300ms)")
+        #expect(it.docker("stop", "-t", "0", "ill").status == 0)
+        #expect(it.inspect("ill", "{{.State.Health.Status}}") == "unhealthy")
         // Failures in the start period do not count.
         try it.start("new", check + ["--health-start-period", "1h", "--health-start-interval", "100ms"])
         #expect(
