@@ -34,6 +34,7 @@ final class Monitor {
     private var hostsSize: Int64 = 0
     /// When more memory was needed than for waiting; nil where it has been given back.
     private var untidy: UInt64?
+    private var soon = false
 
     init(_ settings: MonitorSettings, plan: [UInt8], check: [UInt8]) throws(DrydockError) {
         self.settings = settings
@@ -75,17 +76,24 @@ final class Monitor {
         end()
     }
 
-    /// Waits for something to do and does it. Shortly after a program was started, what that needed is given back, also
-    /// where there is always something to do.
+    /// Waits for something to do and does it. When there is nothing for a while, soon where a program was started or
+    /// ended, what that needed is given back; also now and then where there is always something to do.
     private func turn() {
         guard let since = untidy else {
             loop.turn()
+            if untidy == nil { untidy = cl_now() }
             return
         }
-        let worked = loop.turn(milliseconds: 100)
+        let worked = loop.turn(milliseconds: soon ? 100 : 1000)
         guard !worked || cl_now() - since > 2_000_000_000 else { return }
         Footprint.trim()
-        untidy = nil
+        untidy = worked ? cl_now() : nil
+        soon = false
+    }
+
+    private func tidySoon() {
+        if untidy == nil { untidy = cl_now() }
+        soon = true
     }
 
     // Starting
@@ -123,7 +131,7 @@ final class Monitor {
     }
 
     private func launch() throws(LaunchFailure) -> StartedProcess {
-        untidy = cl_now()
+        tidySoon()
         return try Launcher(settings: settings, parent: parent, target: -1).launch(plan)
     }
 
@@ -150,7 +158,7 @@ final class Monitor {
 
     private func accept() {
         guard let listener else { return }
-        untidy = cl_now()
+        tidySoon()
         let number = cl_accept(listener.number, 0)
         if number >= 0 { _ = adopt(OwnedDescriptor(number)) }
     }
@@ -275,7 +283,7 @@ final class Monitor {
         guard let container, container.status == nil else {
             throw LaunchFailure(DrydockError(.conflict, "the container is not running"))
         }
-        untidy = cl_now()
+        tidySoon()
         let more = ["execID": settings.execID]
         events.record("exec_create: \(settings.command)", more)
         let target = container.handle.descriptor.number
@@ -312,6 +320,7 @@ final class Monitor {
     // The end
 
     private func programEnded(_ status: Int32) {
+        tidySoon()
         parent.closePorts()
         health?.stop()
         health = nil
