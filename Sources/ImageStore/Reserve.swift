@@ -1,4 +1,4 @@
-public import Diagnostics
+import Diagnostics
 internal import Linux
 internal import SystemPackage
 
