@@ -59,6 +59,7 @@ extension Engine {
     /// Takes a container for its removal, so that no start that is just going on can come between. One that runs is ended
     /// first where that was asked for.
     private func claim(_ record: ContainerRecord, force: Bool) throws(DrydockError) -> ContainerClaim {
+        var patience = Patience()
         for _ in 0..<15_000 {
             let state: ContainerState
             do throws(DrydockError) {
@@ -76,7 +77,7 @@ extension Engine {
                 try runtime.kill(record.id)
             }
             // It is just being started, or its monitor puts things away.
-            usleep(2000)
+            patience.pause()
         }
         throw DrydockError(
             .unavailable, "cannot remove container \"\(record.name)\": another command works on it",

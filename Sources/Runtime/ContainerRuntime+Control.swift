@@ -98,6 +98,7 @@ extension ContainerRuntime {
 
     /// The exit status of a container that has ended. One without a monitor is waited for.
     private func exitStatus(_ id: String) throws(DrydockError) -> Int32 {
+        var patience = Patience()
         while true {
             switch try state(id) {
             case .exited(let info), .restarting(let info): return info.code
@@ -107,7 +108,7 @@ extension ContainerRuntime {
                 var entry = pollfd(fd: process.descriptor.number, events: Int16(POLLIN), revents: 0)
                 _ = poll(&entry, 1, 1000)
             // The monitor listens before it writes down that it runs, and the other way round at the end.
-            case .running: usleep(2000)
+            case .running: patience.pause()
             }
         }
     }
@@ -158,16 +159,17 @@ extension ContainerRuntime {
         } catch {
             // It has ended, or it is only just starting.
         }
+        var patience = Patience()
         for _ in 0..<(answers ? 5000 : 1) {
             guard try state(id).isRunning else { return }
-            usleep(2000)
+            patience.pause()
         }
         guard let info = try state(id).running else { return }
         if info.monitor > 0 { try? ProcessHandle(info.monitor).signal(SIGKILL) }
         try? ProcessHandle(info.pid).signal(SIGKILL)
         for _ in 0..<5000 {
             guard try state(id).isRunning else { return }
-            usleep(2000)
+            patience.pause()
         }
         throw DrydockError(
             .system, "could not kill container: process \(info.pid) does not end",

@@ -31,6 +31,7 @@ extension ContainerRuntime {
     ///
     /// An ordinary user must have called `UserNamespace.enter` in this process.
     public func root(_ id: String, _ spec: ContainerSpec) throws(DrydockError) -> ContainerRoot {
+        var patience = Patience()
         for _ in 0..<5000 {
             if try state(id).running != nil, let root = try runningRoot(id) { return root }
             if let claim = try claim(id) {
@@ -42,7 +43,7 @@ extension ContainerRuntime {
                 }
             }
             // It is just being started, or its monitor puts things away.
-            usleep(2000)
+            patience.pause()
         }
         throw DrydockError(.unavailable, "container \(id) is restarting, wait until the container is running")
     }

@@ -103,6 +103,7 @@ final class Monitor {
         let file = directory.appending("monitor.lock")
         do throws(DrydockError) {
             let deadline = cl_now() + 30_000_000_000
+            var patience = Patience()
             while lock == nil {
                 lock = try FileLock.ifFree(file)
                 if lock != nil { break }
@@ -111,7 +112,7 @@ final class Monitor {
                 if runs && !Files.exists(directory.appending("exit.json")) || cl_now() > deadline {
                     throw DrydockError(.conflict, MonitorSettings.alreadyRunning)
                 }
-                usleep(2000)
+                patience.pause()
             }
             guard lock?.isLock(of: file) == true else {
                 lock = nil
