@@ -209,14 +209,14 @@ struct RuntimeFlagsTests {
         #expect(forks.errors.contains("fork") || forks.errors.contains("Resource"), "\(forks.all)")
     }
 
-    @Test("-w that is missing is made for run; for exec it is refused with 126", arguments: Actor.available)
+    @Test("-w that is missing is made for run; for exec it is refused with 127", arguments: Actor.available)
     func directory(actor: Actor) throws {
         let it = try prepared(actor)
         #expect(shell(it, "pwd", "-w", "/made/here").output == "/made/here\n")
         try #require(
             it.docker("run", "-d", "--name", "placed", "--network", "none", "alpine:3.5", "sleep", "600").status == 0)
         let missing = it.docker("exec", "-w", "/missing", "placed", "true")
-        #expect(missing.status == 126, "\(missing.all)")
+        #expect(missing.status == 127, "\(missing.all)")
         #expect(
             missing.errors.contains("chdir to cwd (\"/missing\") set in config.json failed: no such file or directory"))
     }
