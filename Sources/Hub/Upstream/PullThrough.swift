@@ -114,6 +114,11 @@ final class PullThrough: Sendable {
     }
 
     private func find(_ reference: String, of repository: String) async throws -> UpstreamFailure? {
+        // Whoever missed it just before somebody else's fetch ended comes here after it.
+        let registry = registry
+        if try await blocking({ () throws(DrydockError) in try registry.manifest(reference, in: repository) != nil }) {
+            return nil
+        }
         let key = "\(repository)@\(reference)"
         var failure = UpstreamFailure.none(
             reason: isOffline ? "this hub is offline and does not have it" : "this hub does not ask any other registry")
