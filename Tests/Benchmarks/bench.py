@@ -4,11 +4,12 @@ import json
 import os
 import pty
 import select
-import signal
 import statistics
 import subprocess
 import sys
 import time
+
+from hubs import hub, stop_hub
 
 drydock, work, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
 home = os.path.join(work, "home")
@@ -71,29 +72,6 @@ def resident(pid):
     return 0
 
 
-def hub():
-    """The process of this home's practice hub, or None."""
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            words = open(f"/proc/{pid}/cmdline", "rb").read().decode().split("\0")
-        except OSError:
-            continue
-        if words[1:3] == ["hub", "serve"] and home + "/hub" in words:
-            return int(pid)
-    return None
-
-
-def stop_hub():
-    """Ends the hub, which would keep the file system busy."""
-    pid = hub()
-    if pid is None:
-        return
-    os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + 10
-    while os.path.exists(f"/proc/{pid}") and time.monotonic() < deadline:
-        time.sleep(0.02)
-
-
 def monitor_memory():
     """Resident KiB of the monitor of a container that has been quiet for a while."""
     name = must([drydock, "docker", "run", "-d", "--network", "none", "alpine:3.5", "sleep", "1000"]).strip()
@@ -151,7 +129,7 @@ def main():
     prompt_answers()
     results["prompt, second start"] = {"drydock": [prompt_time() for _ in range(max(3, rounds // 4))]}
 
-    memory = {"monitor, quiet": (monitor_memory(), 4096), "hub, quiet": (resident(hub()), None)}
+    memory = {"monitor, quiet": (monitor_memory(), 4096), "hub, quiet": (resident(hub(home)), None)}
 
     targets = {
         ("run true, no network", "podman"): 0.2,
@@ -196,5 +174,5 @@ def prompt_answers():
 try:
     status = main()
 finally:
-    stop_hub()
+    stop_hub(home)
 sys.exit(status)

@@ -6,7 +6,9 @@ A real prompt on a terminal (pty). A command ends with the mark that shells give
 when the prompt stands and the machine has been left alone for a moment, as when a person reads.
 """
 
-import fcntl, os, pty, re, select, shutil, signal, statistics, struct, subprocess, sys, termios, time
+import fcntl, os, pty, re, select, shutil, statistics, struct, subprocess, sys, termios, time
+
+from hubs import stop_hub
 
 drydock, work = sys.argv[1:3]
 rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 20
@@ -124,21 +126,10 @@ def main():
     return 1 if missed else 0
 
 
-def stop_hub():
-    """Ends the hub of this home, which would keep the file system busy."""
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            words = open(f"/proc/{pid}/cmdline", "rb").read().decode().split("\0")
-        except OSError:
-            continue
-        if words[1:3] == ["hub", "serve"] and home + "/hub" in words:
-            os.kill(int(pid), signal.SIGTERM)
-
-
 shutil.rmtree(home, ignore_errors=True)
 os.makedirs(home)
 try:
     status = main()
 finally:
-    stop_hub()
+    stop_hub(home)
 sys.exit(status)

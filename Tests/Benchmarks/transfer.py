@@ -6,13 +6,14 @@ import io
 import json
 import os
 import shutil
-import signal
 import socket
 import statistics
 import subprocess
 import sys
 import tarfile
 import time
+
+from hubs import stop_hub
 
 drydock, work, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
 home = os.path.join(work, "transfer-home")
@@ -88,19 +89,6 @@ def start_registry():
 def fresh(path):
     if os.path.isdir(path):
         shutil.rmtree(path)
-
-
-def stop_hub():
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            words = open(f"/proc/{pid}/cmdline", "rb").read().decode().split("\0")
-        except OSError:
-            continue
-        if words[1:3] == ["hub", "serve"] and home + "/hub" in words:
-            os.kill(int(pid), signal.SIGTERM)
-            deadline = time.monotonic() + 10
-            while os.path.exists(f"/proc/{pid}") and time.monotonic() < deadline:
-                time.sleep(0.02)
 
 
 def main():
@@ -184,5 +172,5 @@ def measure(server):
 try:
     status = main()
 finally:
-    stop_hub()
+    stop_hub(home)
 sys.exit(status)

@@ -9,7 +9,9 @@ starting does not count. Round by round in turn, medians; beside it the processo
 program and its children, which other work on the machine disturbs less.
 """
 
-import json, os, shutil, signal, statistics, subprocess, sys, tempfile
+import json, os, shutil, statistics, subprocess, sys, tempfile
+
+from hubs import stop_hub
 
 drydock, work = sys.argv[1:3]
 rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 20
@@ -136,18 +138,8 @@ def main():
     return 1 if missed else 0
 
 
-def stop_hub():
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            words = open(f"/proc/{pid}/cmdline", "rb").read().decode().split("\0")
-        except OSError:
-            continue
-        if words[1:3] == ["hub", "serve"] and home + "/hub" in words:
-            os.kill(int(pid), signal.SIGTERM)
-
-
 try:
     status = main()
 finally:
-    stop_hub()
+    stop_hub(home)
 sys.exit(status)
