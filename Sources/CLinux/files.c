@@ -35,6 +35,7 @@ static int fill(long outcome, const struct statx *from, struct cl_file_status *t
     *to = (struct cl_file_status){
         .inode = from->stx_ino, .size = from->stx_size, .blocks = from->stx_blocks,
         .device = makedev(from->stx_dev_major, from->stx_dev_minor), .mtime_seconds = from->stx_mtime.tv_sec,
+        .ctime_seconds = from->stx_ctime.tv_sec, .ctime_nanoseconds = from->stx_ctime.tv_nsec,
         .mtime_nanoseconds = from->stx_mtime.tv_nsec, .mode = from->stx_mode, .uid = from->stx_uid,
         .gid = from->stx_gid, .links = from->stx_nlink, .rdev_major = from->stx_rdev_major,
         .rdev_minor = from->stx_rdev_minor,

@@ -24,12 +24,6 @@ extension Engine {
         let record = try store.image(name)
         let raw = try JSONValue(parsing: try store.configBytes(of: record.id))
         let config = try ImageConfig(raw)
-        let layers = try store.layerMounts(for: record.id).map(\.string)
-        var graph: [(key: String, value: JSONValue)] = []
-        if layers.count > 1 {
-            graph.append((key: "LowerDir", value: .string(layers.dropFirst().joined(separator: ":"))))
-        }
-        if let top = layers.first { graph.append((key: "UpperDir", value: .string(top))) }
         let comment = raw["comment"]?.string.flatMap { $0.isEmpty ? nil : $0 } ?? config.history.last?.comment ?? ""
         var document: [(key: String, value: JSONValue)] = [
             ("Id", .string(record.id.description)), ("RepoTags", .strings(record.tags.map(\.familiar))),
@@ -49,11 +43,31 @@ extension Engine {
         let tagged = record.lastTagged > 0 ? Timestamp(seconds: record.lastTagged).description : Self.never
         document += [
             ("Size", .int(record.size)),
-            ("GraphDriver", ["Data": .object(graph), "Name": .string(try storageDriver().driver.rawValue)]),
+            ("GraphDriver", try graphDriver(of: record.id)),
             ("RootFS", ["Type": "layers", "Layers": .strings(config.diffIDs.map(\.description))]),
             ("Metadata", ["LastTagTime": .string(tagged)]),
         ]
         return .object(document)
+    }
+
+    /// Where the top layer of an image is, as the driver would mount it: nobody does, so only `UpperDir` and what is below
+    /// are there.
+    private func graphDriver(of image: Digest) throws(DrydockError) -> JSONValue {
+        let driver = try storageDriver().driver
+        let layers = try store.layerMounts(for: image)
+        guard driver != .vfs, let top = layers.first else {
+            return ["Data": .null, "Name": .string(driver.rawValue)]
+        }
+        var data: [(key: String, value: JSONValue)] = []
+        if layers.count > 1 {
+            data.append(("LowerDir", .string(layers.dropFirst().map(\.string).joined(separator: ":"))))
+        }
+        let place = top.removingLastComponent()
+        data += [
+            ("MergedDir", .string(place.appending("merged").string)), ("UpperDir", .string(top.string)),
+            ("WorkDir", .string(place.appending("work").string)),
+        ]
+        return ["Data": .object(data), "Name": .string(driver.rawValue)]
     }
 
     /// Docker's way to write that something has not happened.

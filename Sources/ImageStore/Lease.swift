@@ -125,25 +125,17 @@ public final class Lease: Sendable {
         try LayerIngest(self, blob, diffID: diffID, parent: parent, resumes: resumes, trace)
     }
 
-    /// Makes a layer of an overlay upper directory, or of a flat tree's differences from the layers below; what a
-    /// runtime puts there only to mount on it is left out. Moves data: call it on a thread that may block.
+    /// Makes a layer of what a container's tree has different from the layers below; what a runtime puts there only to
+    /// mount on it is left out. Moves data: call it on a thread that may block.
+    /// - Parameter upper: the container's overlay upper directory or flat tree.
     /// - Returns: the layer; an unchanged directory gives an empty layer.
     public func commit(upper: FilePath, parent: Digest?, trace: Span = .none) throws(DrydockError) -> LayerRecord {
-        var upper = upper
-        if FlatTree.isFlat(upper) {
-            let lower = LayerStack(
-                try parent.map { chain throws(DrydockError) in
-                    try store.layerMounts(chain: chain)
-                } ?? [])
-            let changes = try ChangeDetector.changes(upper: upper, lower: lower)
-            let differences = newPath("upper")
-            try Files.makeDirectories(differences, mode: 0o755)
-            try FlatTree.extract(changes, of: upper, to: differences)
-            upper = differences
-        }
+        var below: [FilePath] = []
+        if let parent { below = try store.layerMounts(chain: parent) }
+        let lower = LayerStack(below)
         return try commit(parent: parent, trace) { copy, options throws(DrydockError) in
             try LayerWriter.copy(
-                directory: upper, leavingOut: ChangeDetector.mountPoints, to: copy, options: options)
+                upper: upper, over: lower, leavingOut: ChangeDetector.mountPoints, to: copy, options: options)
         }
     }
 

@@ -68,13 +68,16 @@ private struct ChangeWalk {
     init(leavingOut: Set<ArchivePath>) { self.leavingOut = leavingOut }
 
     mutating func walk(
-        _ upper: Int32, _ overlay: OverlayDirectory, _ path: ArchivePath, _ lower: LayerDirectories?
+        _ upper: Int32, _ overlay: OverlayDirectory, _ path: ArchivePath, _ lower: LayerDirectories?,
+        isHiding: Bool = false
     ) throws(DrydockError) {
         var entries = try attempt("read directory", path) { () throws(Errno) in try sortedEntries(upper) }
         // fuse-overlayfs marks opaque directories as archives do, by a file in them.
         let isMarked = entries.contains { $0.name == WhiteoutName.opaque }
         if isMarked { entries.removeAll { $0.name == WhiteoutName.opaque } }
-        if overlay.isOpaque || isFlat || isMarked, let lower {
+        // overlayfs marks only the outermost of directories through which nothing of the image shows.
+        let isHiding = isHiding || overlay.isOpaque || isFlat || isMarked
+        if isHiding, let lower {
             let hidden = try attempt("read directory", path) { () throws(Errno) in try lower.names() }
             let own = Set(entries.map(\.name))
             for name in hidden where !own.contains(name) {
@@ -113,12 +116,13 @@ private struct ChangeWalk {
                 changes.append(Change(isThere ? .changed : .added, child.filePath))
                 continue
             }
-            try walkDirectory(upper, name, child, status, below)
+            try walkDirectory(upper, name, child, status, below, isHiding)
         }
     }
 
     private mutating func walkDirectory(
-        _ upper: Int32, _ name: [CChar], _ path: ArchivePath, _ status: FileStatus, _ below: LayerDirectories.Entry
+        _ upper: Int32, _ name: [CChar], _ path: ArchivePath, _ status: FileStatus, _ below: LayerDirectories.Entry,
+        _ isHiding: Bool
     ) throws(DrydockError) {
         let position = changes.count
         let fd = try attempt("open", path) { () throws(Errno) in
@@ -128,7 +132,7 @@ private struct ChangeWalk {
         let overlay = try attempt("read attributes of", path) { () throws(Errno) in try OverlayDirectory(fd) }
         switch below {
         case .directory(let lower, _, let old):
-            try walk(fd, overlay, path, lower)
+            try walk(fd, overlay, path, lower, isHiding: isHiding)
             let isSame =
                 old.permissions == status.permissions && old.uid == status.uid && old.gid == status.gid
                 && !overlay.isOpaque

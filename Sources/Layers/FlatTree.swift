@@ -6,15 +6,6 @@ public import SystemPackage
 /// A container's root as a plain copy of all of its image, for machines on which nothing can be laid over anything: the
 /// `vfs` driver. Its root directory is marked opaque, so that a stack with the image's layers below it shows it alone.
 public enum FlatTree {
-    /// Whether a container's upper directory is such a copy.
-    public static func isFlat(_ upper: FilePath) -> Bool {
-        guard let fd = try? FileAt.open(FileAt.workingDirectory, upper.string, O_RDONLY | O_DIRECTORY) else {
-            return false
-        }
-        defer { FileAt.close(fd) }
-        return (try? OverlayDirectory(fd).isOpaque) ?? false
-    }
-
     /// Copies what a stack of layers shows into an empty directory. Blocks are shared where the file system can.
     /// - Parameter layers: top first.
     public static func copy(_ layers: [FilePath], to directory: FilePath) throws(DrydockError) {
@@ -30,74 +21,18 @@ public enum FlatTree {
         try attempt("mark", root) { () throws(Errno) in
             if let top = roots.members.first { try copyMetadata(top.fd, to: target, try FileAt.status(top.fd)) }
             try ExtendedAttributes.set(target, flavor.prefix + "opaque", [0x79])
+            let now = try FileAt.status(target)
+            try ExtendedAttributes.set(
+                target, PrivateAttributes.copied, Array("\(now.ctimeSeconds).\(now.ctimeNanoseconds)".utf8))
         }
     }
 
-    /// Makes an overlay upper directory of the differences between a flat tree and the image below it; files are hard
-    /// links. Both directories are on one file system.
-    /// - Parameters:
-    ///   - changes: what `ChangeDetector` found.
-    ///   - directory: an existing, empty directory.
-    public static func extract(
-        _ changes: [Change], of tree: FilePath, to directory: FilePath
-    ) throws(DrydockError) {
-        var made: [FilePath] = []
-        for change in changes {
-            let target = directory.pushing(change.path.removingRoot())
-            let source = tree.pushing(change.path.removingRoot())
-            do throws(Errno) {
-                guard change.kind != .deleted else {
-                    try FileAt.makeNode(FileAt.workingDirectory, target.string, mode: S_IFCHR)
-                    continue
-                }
-                if try status(source).isDirectory {
-                    try FileAt.makeDirectory(FileAt.workingDirectory, target.string, mode: 0o700)
-                    made.append(change.path.removingRoot())
-                } else {
-                    try link(source, target)
-                }
-            } catch {
-                throw systemFailure(error, "copy", text: change.path.string)
-            }
-        }
-        for path in made.reversed() {
-            do throws(Errno) {
-                let from = try openDirectory(tree.pushing(path))
-                defer { FileAt.close(from) }
-                let to = try openDirectory(directory.pushing(path))
-                defer { FileAt.close(to) }
-                try copyMetadata(from, to: to, try FileAt.status(from))
-            } catch {
-                throw systemFailure(error, "copy", text: path.string)
-            }
-        }
-    }
-
-    private static func status(_ path: FilePath) throws(Errno) -> FileStatus {
-        let outcome: Result<FileStatus, Errno> = path.withPlatformString { name in
-            Result { () throws(Errno) in try FileAt.status(FileAt.workingDirectory, name) }
-        }
-        return try outcome.get()
-    }
-
-    private static func link(_ source: FilePath, _ target: FilePath) throws(Errno) {
-        let outcome: Result<Void, Errno> = source.withPlatformString { source in
-            target.withPlatformString { target in
-                Result { () throws(Errno) in
-                    try FileAt.hardLink(FileAt.workingDirectory, source, FileAt.workingDirectory, target)
-                }
-            }
-        }
-        return try outcome.get()
-    }
-
-    private static func openDirectory(_ path: FilePath) throws(Errno) -> Int32 {
-        let outcome: Result<Int32, Errno> = path.withPlatformString { name in
-            Result { () throws(Errno) in
-                try FileAt.open(FileAt.workingDirectory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
-            }
-        }
-        return try outcome.get()
+    /// When the copy was whole: files that were changed later have a later `ctime`. Nil for an overlay's directory.
+    static func copied(_ upper: FilePath) -> Timestamp? {
+        guard let value = try? ExtendedAttributes.get(path: upper.string, PrivateAttributes.copied) else { return nil }
+        let parts = String(decoding: value, as: UTF8.self).split(separator: ".")
+        guard parts.count == 2, let seconds = Int64(parts[0]), let nanoseconds = UInt32(parts[1]) else { return nil }
+        return Timestamp(seconds: seconds, nanoseconds: nanoseconds)
     }
 
     /// Whether a file is still the one that was copied: of the same kind, size, owner, mode and time.
@@ -139,11 +74,6 @@ func copyMetadata(_ from: Int32, to: Int32, _ status: FileStatus) throws(Errno) 
 
 /// Copies merged directories.
 private struct TreeCopier {
-    private struct FileID: Hashable {
-        let layer: Int
-        let inode: UInt64
-    }
-
     /// Where a file with several names has been copied to: an open directory and a path below the root.
     private var linked: [FileID: [CChar]] = [:]
     private var root: Int32 = -1
@@ -167,9 +97,9 @@ private struct TreeCopier {
                 defer { FileAt.close(fd) }
                 try copy(inner, into: fd, child)
                 try attempt("copy", child) { () throws(Errno) in try copyMetadata(source.fd, to: fd, status) }
-            case .other(let layer, let status, let parent):
+            case .other(_, let status, let parent):
                 if status.links > 1 {
-                    let id = FileID(layer: layer, inode: status.inode)
+                    let id = FileID(status)
                     if let first = linked[id] {
                         try attempt("link", child) { () throws(Errno) in
                             try FileAt.hardLink(root, first, target, name)

@@ -42,18 +42,36 @@ public enum LayerWriter {
         return try writer.finish()
     }
 
-    /// Writes a layer from an overlay upper directory or an unpacked layer: whiteouts (character device 0:0, or the
-    /// attribute form) and opaque directories become OCI's `.wh.` names, attributes private to overlayfs and to
-    /// Drydock are left out, recorded owners are put back, sockets are left out.
-    /// - Parameter leavingOut: empty files and directories that are left out, see `ChangeDetector.mountPoints`.
+    /// Writes an unpacked layer as the archive that it came from: whiteouts (character device 0:0, or the attribute form)
+    /// and opaque directories become OCI's `.wh.` names, attributes private to overlayfs and to Drydock are left out,
+    /// recorded owners are put back, sockets are left out.
     /// - Throws: code `.unsupported` where overlayfs was mounted with `redirect_dir` or `metacopy`, `.system` where
     ///   something cannot be read, and whatever `sink` throws.
     public static func write(
-        directory: FilePath, compression: LayerCompression = .gzip(level: 6), leavingOut: Set<FilePath> = [],
-        to sink: @escaping ByteSink
+        directory: FilePath, compression: LayerCompression = .gzip(level: 6), to sink: @escaping ByteSink
     ) throws(DrydockError) -> WrittenLayer {
         let writer = try TarWriter(compression, sink)
-        var walker = try DirectoryPacker(directory, writer, leavingOut: leavingOut)
+        var walker = DirectoryPacker(directory, writer)
+        try walker.pack()
+        return try writer.finish()
+    }
+
+    /// Writes the difference between a container's tree and the layers below it.
+    ///
+    /// The bytes follow from the two trees alone: whichever driver kept the change, and whoever did, the same change gives
+    /// the same layer. So what was copied up and is unchanged is no part of it, and what is gone has a whiteout each.
+    /// - Parameters:
+    ///   - upper: an overlay upper directory, or a flat tree (see `FlatTree`).
+    ///   - lower: the layers of the image.
+    ///   - leavingOut: empty files and directories that are left out, see `ChangeDetector.mountPoints`.
+    /// - Throws: code `.unsupported` where overlayfs was mounted with `redirect_dir` or `metacopy`, `.system` where
+    ///   something cannot be read, and whatever `sink` throws.
+    public static func write(
+        upper: FilePath, over lower: LayerStack, compression: LayerCompression = .gzip(level: 6),
+        leavingOut: Set<FilePath> = [], to sink: @escaping ByteSink
+    ) throws(DrydockError) -> WrittenLayer {
+        let writer = try TarWriter(compression, sink)
+        var walker = ChangeSetPacker(upper, over: lower, writer, leavingOut: leavingOut)
         try walker.pack()
         return try writer.finish()
     }
@@ -68,14 +86,15 @@ public enum LayerWriter {
         return try writer.finish()
     }
 
-    /// Makes a copy of an upper directory as a layer directory, through the archive that a push would send: the copy
-    /// is what unpacking that archive gives. Blocks.
+    /// Makes a layer directory of the difference between a container's tree and the layers below it, through the archive
+    /// that a push would send: it is what unpacking that archive gives. Blocks.
     /// - Parameter copy: an existing, empty directory.
     public static func copy(
-        directory: FilePath, leavingOut: Set<FilePath> = [], to copy: FilePath, options: ApplyOptions
+        upper: FilePath, over lower: LayerStack, leavingOut: Set<FilePath> = [], to copy: FilePath,
+        options: ApplyOptions
     ) throws(DrydockError) -> WrittenLayer {
         try through(copy, options) { sink throws(DrydockError) in
-            try write(directory: directory, compression: .none, leavingOut: leavingOut, to: sink)
+            try write(upper: upper, over: lower, compression: .none, leavingOut: leavingOut, to: sink)
         }
     }
 

@@ -12,6 +12,9 @@ enum PrivateAttributes {
     /// On a directory: the owner of a link in it, by the link's name after this prefix.
     static let childOwner = "user.drydock.child."
 
+    /// On the root of a flat tree: when it was whole, `seconds.nanoseconds`.
+    static let copied = "user.drydock.copied"
+
     private static let prefixes = [
         "trusted.overlay.", "user.overlay.", "user.drydock.", "user.fuseoverlayfs.", "trusted.fuseoverlayfs.",
     ]

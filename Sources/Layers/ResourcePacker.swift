@@ -12,11 +12,6 @@ public struct ResourcePacker {
     private var buffer: [UInt8] = []
     private var linked: [FileID: [CChar]] = [:]
 
-    private struct FileID: Hashable {
-        let device: UInt64
-        let inode: UInt64
-    }
-
     private static let limit = 256 << 10
 
     private init(_ devices: Set<UInt64>?, _ sink: @escaping ByteSink) {
@@ -53,7 +48,7 @@ public struct ResourcePacker {
         item.size = status.size
         guard item.type != S_IFSOCK else { return }
         if status.links > 1, !status.isDirectory {
-            let id = FileID(device: status.device, inode: status.inode)
+            let id = FileID(status)
             if let first = linked[id] {
                 item.hardLink = first
                 return try put(TarEncoder.header(item))

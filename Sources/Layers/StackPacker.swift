@@ -10,7 +10,7 @@ struct StackPacker {
 
     init(_ writer: TarWriter) throws(DrydockError) {
         self.writer = writer
-        packer = try DirectoryPacker(FilePath("/"), writer, leavingOut: [])
+        packer = DirectoryPacker(FilePath("/"), writer)
     }
 
     mutating func pack(_ layers: [FilePath]) throws(DrydockError) {
@@ -19,7 +19,7 @@ struct StackPacker {
 
     private mutating func walk(_ directory: LayerDirectories, _ path: ArchivePath) throws(DrydockError) {
         var owners: [Int: [String: RecordedOwner]] = [:]
-        for member in directory.members { owners[member.layer] = try packer.childOwners(member.fd, path) }
+        for member in directory.members { owners[member.layer] = try packer.reader.childOwners(member.fd, path) }
         for name in try attempt("read directory", path, { () throws(Errno) in try directory.names() }) {
             let child = ArchivePath(names: path.names + [name])
             switch try attempt("read", child, { () throws(Errno) in try directory.entry(name) }) {

@@ -24,6 +24,10 @@ public struct FileStatus: Hashable, Sendable {
     public var mtimeSeconds: Int64
     /// The last change of the content: nanoseconds within the second.
     public var mtimeNanoseconds: UInt32
+    /// The last change of anything about the file, which no program can set: seconds since 1970.
+    public var ctimeSeconds: Int64
+    /// The last change of anything about the file: nanoseconds within the second.
+    public var ctimeNanoseconds: UInt32
     /// The major number, of a device.
     public var major: UInt32
     /// The minor number, of a device.
@@ -40,6 +44,8 @@ public struct FileStatus: Hashable, Sendable {
         device = raw.device
         mtimeSeconds = raw.mtime_seconds
         mtimeNanoseconds = raw.mtime_nanoseconds
+        ctimeSeconds = raw.ctime_seconds
+        ctimeNanoseconds = raw.ctime_nanoseconds
         major = raw.rdev_major
         minor = raw.rdev_minor
     }

@@ -75,7 +75,7 @@ extension ContainerRuntime {
             "code": 137, "startedAt": .int(found.startedAt), "finishedAt": .int(found.finishedAt), "oom": false,
             "restarts": .int(Int64(found.restarts)), "lost": true,
         ]
-        try? AtomicFile.write(Array(exit.compact.utf8), to: directory(id).appending("exit.json"), durable: false)
+        ExitRecord.write(exit, in: directory(id))
         if let cgroup = run["cgroup"]?.string, !cgroup.isEmpty { rmdir(cgroup) }
         for name in ["monitor.sock", "execs.json", "health.json"] { unlink(directory(id).appending(name).string) }
         return .exited(found)

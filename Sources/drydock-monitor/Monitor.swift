@@ -67,7 +67,10 @@ final class Monitor {
             flushClients()
             listener?.close()
             parent.undo()
-            if lock != nil { unlink(directory.appending("monitor.sock").string) }
+            if lock != nil {
+                unlink(directory.appending("monitor.sock").string)
+                ExitRecord.cancel(in: directory)
+            }
             return
         }
         starter.take(reader)
@@ -121,6 +124,7 @@ final class Monitor {
             for name in ["exit.json", "run.json", "health.json", "execs.json"] {
                 unlink(directory.appending(name).string)
             }
+            try ExitRecord.reserve(in: directory)
             let listener = try UnixSocket.listen(directory.appending("monitor.sock"))
             _ = cl_nonblocking(listener.number)
             self.listener = listener
@@ -377,7 +381,7 @@ final class Monitor {
         loop.cancel(restarting)
         restarting = nil
         state.restarting = false
-        write("exit.json", state.exitJSON(stopped: stopping))
+        ExitRecord.write(state.exitJSON(stopped: stopping), in: directory)
         if let listener {
             loop.forget(listener.number)
             listener.close()

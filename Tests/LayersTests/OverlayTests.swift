@@ -79,11 +79,48 @@ struct OverlayTests {
         #expect(try fixture.changes().isEmpty)
         let bytes = Bytes()
         let written = try LayerWriter.write(
-            directory: fixture.upper, compression: .none, leavingOut: ChangeDetector.mountPoints, to: bytes.sink)
+            upper: fixture.upper, over: LayerStack([fixture.lower]), compression: .none,
+            leavingOut: ChangeDetector.mountPoints, to: bytes.sink)
         #expect(bytes.all == [UInt8](repeating: 0, count: 1024))
         #expect(written.entries == 0)
         try FileManagerLite.write(fixture.upper.appending("etc/hosts"), "mine")
         #expect(try fixture.changes() == ["C /etc", "A /etc/hosts"])
+    }
+
+    @Test("gives a layer of what differs: nothing that was only copied up, and a whiteout for each name that is gone")
+    func difference() throws {
+        let fixture = try Fixture()
+        let (upper, lower) = (fixture.upper, fixture.lower)
+        try tree(lower, ["old/inner/x", "old/y", "one", "two"])
+        try tree(upper, ["etc/passwd", "opt/x", "old/inner/z", "one", "var/lib/only-here"])
+        // An opaque directory in an image's and one that is new: both are marked by fuse-overlayfs, and the kernel does not
+        // mark what is inside of one.
+        try opaque(upper.appending("old"))
+        try opaque(upper.appending("var/lib"))
+        for name in ["gone", "bin"] { try whiteout(upper.appending(name)) }
+        #expect(link(upper.appending("one").string, upper.appending("three").string) == 0)
+        let times = [timespec(tv_sec: 7, tv_nsec: 0), timespec(tv_sec: 7, tv_nsec: 5)]
+        for name in ["etc", "etc/passwd", "opt", "opt/x", "one", "old", "old/inner", "var", "var/lib"] {
+            for root in [upper, lower] { #expect(utimensat(AT_FDCWD, root.appending(name).string, times, 0) == 0) }
+        }
+        try FileManagerLite.write(upper.appending("opt/x"), "OPT/X")
+        #expect(utimensat(AT_FDCWD, upper.appending("opt/x").string, times, 0) == 0)
+        let bytes = Bytes()
+        _ = try LayerWriter.write(upper: upper, over: LayerStack([lower]), compression: .none, to: bytes.sink)
+        let again = try fixture.scratch.directory("again")
+        _ = try unpack(bytes.all, into: again)
+        let entries = try LayerContents.entries(of: again).map { ($0.isDeletion ? "-" : "") + $0.path.string }
+        #expect(
+            entries == [
+                "-/bin", "/old", "/old/inner", "-/old/inner/x", "/old/inner/z", "-/old/y", "/one", "/opt", "/opt/x",
+                "/three", "/var", "/var/lib", "-/var/lib/a", "-/var/lib/b", "/var/lib/only-here",
+            ])
+        let (one, three) = (
+            try FileAt.status(FileAt.workingDirectory, again.appending("one").string),
+            try FileAt.status(FileAt.workingDirectory, again.appending("three").string)
+        )
+        #expect(one.inode == three.inode)
+        #expect(!(try ExtendedAttributes.names(path: again.appending("old").string)).contains { $0.contains("opaque") })
     }
 
     @Test("packed and unpacked again is the same upper directory")

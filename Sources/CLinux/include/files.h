@@ -10,7 +10,8 @@
 struct cl_file_status {
     uint64_t inode, size, blocks, device;
     int64_t mtime_seconds;
-    uint32_t mtime_nanoseconds, mode, uid, gid, links, rdev_major, rdev_minor;
+    int64_t ctime_seconds;
+    uint32_t ctime_nanoseconds, mtime_nanoseconds, mode, uid, gid, links, rdev_major, rdev_minor;
 };
 
 enum {
