@@ -196,12 +196,24 @@ int cl_enter_user_namespace(char **uid_helper, char **gid_helper, const char *ui
     return 0;
 }
 
+// Of a container's process, whose namespace is one below the shared one, the shared one.
+static int shared_namespace(int fd) {
+    struct stat above, own;
+    int parent = ioctl(fd, 0xb702 /* NS_GET_PARENT */);
+    if (parent < 0) return fd;
+    int is_shared = fstat(parent, &above) < 0 || stat("/proc/self/ns/user", &own) < 0
+        || (above.st_ino == own.st_ino && above.st_dev == own.st_dev);
+    close(is_shared ? parent : fd);
+    return is_shared ? fd : parent;
+}
+
 int cl_join_user_namespace(pid_t pid) {
     char path[40];
     uid_t owner = (uid_t)-1;
     snprintf(path, sizeof path, "/proc/%d/ns/user", pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return -errno;
+    fd = shared_namespace(fd);
     int failure = ioctl(fd, 0xb704 /* NS_GET_OWNER_UID */, &owner) < 0 ? -errno : owner == geteuid() ? 0 : -ESRCH;
     if (!failure && setns(fd, CLONE_NEWUSER) < 0) failure = -errno;
     close(fd);
@@ -229,6 +241,15 @@ int cl_pidfd_wait(int pidfd, int block, int *status) {
     if (info.si_pid == 0) return 0;
     *status = info.si_code == CLD_EXITED ? info.si_status << 8 : info.si_status;
     return 1;
+}
+
+int cl_pidfd_left(int pidfd, int *status) {
+    // What linux/pidfd.h has from Linux 6.15 on, as far as it was then.
+    struct { uint64_t mask, cgroup; uint32_t ids[11]; int32_t status; } info = {.mask = 8 /* PIDFD_INFO_EXIT */};
+    if (ioctl(pidfd, _IOWR(0xff, 11, info), &info) < 0) return -errno;
+    if (!(info.mask & 8)) return -ENODATA;
+    *status = info.status;
+    return 0;
 }
 
 int cl_wexitstatus(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }

@@ -13,9 +13,10 @@ extension Engine {
         var lines: [ContainerSummary] = []
         for entry in try store.containers(reading: ListedValues.paths) {
             let state = try runtime.state(entry.id)
+            if removesItself(entry.id, state) { continue }
             guard all || filter.impliesAll || state.isRunning else { continue }
             var line = Self.summary(entry, state)
-            if state.running != nil { line.health = runtime.health(entry.id)?["Status"]?.string }
+            if let info = state.running, info.monitor != 0 { line.health = runtime.health(entry.id)?["Status"]?.string }
             if line.image != entry.image?.description {
                 if names[line.image] == nil { names[line.image] = .some(try? store.image(line.image).id) }
                 if let image = entry.image, names[line.image] != .some(image) { line.image = image.short }

@@ -19,7 +19,8 @@ extension Engine {
             result.append((key: key, value: value))
             if key == "Args" {
                 var shown = Self.document(of: state, document)
-                if document.config.healthcheck?.isOn == true, state.isRunning || state != .created,
+                // Nobody asks one for its health whose monitor was killed.
+                if document.config.healthcheck?.isOn == true, state != .created, state.running?.monitor != 0,
                     let health = runtime.health(record.id)
                 {
                     // As with Docker, nobody vouches for one that has ended.

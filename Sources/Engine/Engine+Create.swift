@@ -85,6 +85,8 @@ extension Engine {
                 return CreatedContainer(id: id, name: name, warnings: warnings)
             } catch  where error.code == .conflict && request.name == nil && attempt < 100 {
                 continue
+            } catch  where error.code == .conflict && attempt == 0 && freeName(name) {
+                continue
             } catch {
                 try? runtime.remove(id)
                 var refused = error.exiting(125)

@@ -16,10 +16,7 @@ extension Engine {
             throw DrydockError(
                 .conflict, "Container \(record.id) is paused, unpause the container before exec",
                 remedy: "docker unpause \(record.name)")
-        case .running(let info) where info.monitor == 0:
-            throw DrydockError(
-                .unavailable, "cannot exec in a stopped state: the monitor of container \(record.id) was killed",
-                reason: "nothing looks after the container any more", remedy: "docker restart \(record.name)")
+        case .running(let info) where info.monitor == 0: throw Self.unattended(record, "start programs in it")
         case .running: break
         }
         let spec = try execution(record, document, request)
@@ -41,6 +38,7 @@ extension Engine {
             case .detached:
                 self.record("exec_detach", record, document, ["execID": spec.id])
                 throw DrydockError(.conflict, ExecRequest.leftMessage)
+            case .lost: throw Self.unattended(record, "start programs in it")
             }
         } catch {
             let known = error.message == ExecRequest.leftMessage ? error : explained(error, record)

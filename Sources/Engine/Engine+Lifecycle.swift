@@ -14,6 +14,7 @@ extension Engine {
         guard try runtime.state(record.id).isRunning else { return }
         try stop(record, document, timeout: timeout, signal: signal, span)
         self.record("stop", record, document)
+        removeUnattended(record, document)
     }
 
     private func stop(
@@ -69,6 +70,7 @@ extension Engine {
         let isLast = number == 9 || document.config.stopSignal.map { Signal.number($0) == number } ?? true
         if number == 9 {
             try runtime.kill(record.id)
+            removeUnattended(record, document)
         } else {
             try runtime.signal(record.id, number, last: isLast)
         }

@@ -59,6 +59,7 @@ extension Engine {
             throw DrydockError(
                 .conflict, "Container \(record.id) is paused, unpause the container before attach",
                 remedy: "docker unpause \(record.name)")
+        case .running(let info) where info.monitor == 0: throw Self.unattended(record, "attach to it")
         case .running: return try join(record, document, options)
         }
     }
@@ -89,6 +90,7 @@ extension Engine {
         case .detached:
             self.record("detach", record, document)
             return nil
+        case .lost: throw Self.unattended(record, "see how it ends").exiting(125)
         }
     }
 
@@ -159,9 +161,7 @@ extension Engine {
         try isolate(&spec, document)
         spec.life = try lifeCycle(record, document, found)
         if document.autoRemove {
-            spec.cleanupCommand = [
-                "/usr/bin/env", "DRYDOCK_HOME=\(home.path)", configuration.executable.string, "system", "cleanup", id,
-            ]
+            spec.cleanupCommand = cleanupCommand(id)
         }
         return spec
     }

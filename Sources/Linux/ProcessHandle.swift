@@ -1,5 +1,6 @@
 import CLinux
 public import Diagnostics
+import Glibc
 import SystemPackage
 
 /// A process that cannot be mistaken for another one with the same number (pidfd_open(2)).
@@ -35,6 +36,51 @@ public final class ProcessHandle: Sendable {
         var status: Int32 = 0
         let result = cl_pidfd_wait(descriptor.number, block ? 1 : 0, &status)
         return result == 1 ? cl_wexitstatus(status) : nil
+    }
+
+    /// The exit status of an ended process that is not a child of this one; nil where the kernel does not tell, which it
+    /// does from Linux 6.15 on.
+    public var statusLeft: Int32? {
+        var status: Int32 = 0
+        var patience = Patience()
+        // The kernel tells when the parent has taken it; until then `/proc` does.
+        for _ in 0..<100 {
+            let result = cl_pidfd_left(descriptor.number, &status)
+            if result == 0 { return cl_wexitstatus(status) }
+            if let seen = statusOfZombie { return cl_wexitstatus(seen) }
+            guard result == -ENODATA || result == -ESRCH else { return nil }
+            patience.pause()
+        }
+        return nil
+    }
+
+    /// The last field of proc_pid_stat(5), where this process may see it: who may not reads 0.
+    private var statusOfZombie: Int32? {
+        guard let line = Files.line(FilePath("/proc/\(pid)/stat")), let end = line.lastIndex(of: ")") else {
+            return nil
+        }
+        let fields = line[line.index(after: end)...].split(separator: " ")
+        guard fields.count > 49, fields[0] == "Z" else { return nil }
+        var buffer = [CChar](repeating: 0, count: 64)
+        // What has ended has no namespaces any more; who may not look is told something else.
+        guard readlink("/proc/\(pid)/ns/mnt", &buffer, buffer.count) < 0, errno == ENOENT else { return nil }
+        return Int32(fields[49])
+    }
+
+    /// Waits for the end of any process.
+    /// - Parameter milliseconds: how long at most; negative for as long as it takes.
+    /// - Returns: whether it has ended.
+    public func waitForEnd(milliseconds: Int32) -> Bool {
+        let deadline = milliseconds < 0 ? nil : cl_now() + UInt64(milliseconds) * 1_000_000
+        while true {
+            let now = cl_now()
+            let rest = deadline.map { $0 <= now ? 0 : Int32(clamping: ($0 - now) / 1_000_000 + 1) } ?? -1
+            var entry = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)
+            let ready = poll(&entry, 1, rest)
+            if ready > 0 { return true }
+            if ready == 0 { return false }
+            guard errno == EINTR else { return true }
+        }
     }
 
     /// When a process started, in clock ticks since the machine did: with the number it is unique until a restart.

@@ -29,4 +29,6 @@ public enum AttachEnd: Sendable, Equatable {
     case exited(Int32)
     /// The client left with the detach keys; the program goes on.
     case detached
+    /// The monitor was killed: how the program ends cannot be seen from here.
+    case lost
 }

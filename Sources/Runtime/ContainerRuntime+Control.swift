@@ -17,7 +17,7 @@ extension ContainerRuntime {
             if last, try state(id).isRunning { return try stopRestarting(id) }
             throw Self.notRunning(id)
         }
-        guard info.monitor > 0 else { return try signalAlone(info, number) }
+        guard info.monitor > 0 else { return try signalUnattended(info, id, number, last: last) }
         let connection = try connect(id)
         if last { try ask(connection, Frame(.stopping, [keeps ? 1 : 0]), id, patience) }
         try ask(connection, .number(.signal, number), id, patience)
@@ -28,10 +28,6 @@ extension ContainerRuntime {
     /// Ends the waiting for another start.
     private func stopRestarting(_ id: String) throws(DrydockError) {
         try ask(try connect(id), Frame(.stopping), id)
-    }
-
-    private func signalAlone(_ info: RunningInfo, _ number: Int32) throws(DrydockError) {
-        try ProcessHandle(info.pid).signal(number)
     }
 
     /// Asks a monitor for something and waits until it is done.
@@ -57,11 +53,16 @@ extension ContainerRuntime {
 
     /// Freezes all processes of a container; returns when they stand still.
     /// - Throws: `.conflict` where it does not run.
-    public func pause(_ id: String) throws(DrydockError) { try ask(try connect(id), Frame(.pause), id) }
+    public func pause(_ id: String) throws(DrydockError) { try pause(id, true) }
 
     /// Lets the processes of a container go on.
     /// - Throws: `.conflict` where it does not run.
-    public func unpause(_ id: String) throws(DrydockError) { try ask(try connect(id), Frame(.resume), id) }
+    public func unpause(_ id: String) throws(DrydockError) { try pause(id, false) }
+
+    private func pause(_ id: String, _ wanted: Bool) throws(DrydockError) {
+        if let info = try state(id).running, info.monitor == 0 { return try pauseUnattended(info, id, wanted) }
+        try ask(try connect(id), Frame(wanted ? .pause : .resume), id)
+    }
 
     /// Changes when a running container is started again; nothing happens to one that does not run.
     public func change(_ id: String, _ policy: RestartPolicy) throws(DrydockError) {
@@ -76,8 +77,8 @@ extension ContainerRuntime {
     private func tell(_ id: String, _ frame: Frame) throws(DrydockError) {
         do throws(DrydockError) {
             try ask(try connect(id), frame, id)
-        } catch  where error.code == .conflict {
-            // It does not run: the next start takes what is written down.
+        } catch  where error.code == .conflict || error.code == .unattended {
+            // It does not run, or nobody is there to know: the next start takes what is written down.
         }
     }
 
@@ -86,7 +87,7 @@ extension ContainerRuntime {
         let connection: MonitorConnection
         do throws(DrydockError) {
             connection = try connect(id)
-        } catch  where error.code == .conflict {
+        } catch  where error.code == .conflict || error.code == .unattended {
             return try exitStatus(id)
         }
         try connection.send(Frame(.wait))
@@ -97,16 +98,15 @@ extension ContainerRuntime {
     }
 
     /// The exit status of a container that has ended. One without a monitor is waited for.
-    private func exitStatus(_ id: String) throws(DrydockError) -> Int32 {
+    func exitStatus(_ id: String) throws(DrydockError) -> Int32 {
         var patience = Patience()
         while true {
             switch try state(id) {
             case .exited(let info), .restarting(let info): return info.code
             case .created: return 0
             case .running(let info) where info.monitor == 0:
-                guard let process = try? ProcessHandle(info.pid) else { continue }
-                var entry = pollfd(fd: process.descriptor.number, events: Int16(POLLIN), revents: 0)
-                _ = poll(&entry, 1, 1000)
+                try waitUnattended(id)
+                patience.pause()
             // The monitor listens before it writes down that it runs, and the other way round at the end.
             case .running: patience.pause()
             }
@@ -120,30 +120,21 @@ extension ContainerRuntime {
     public func stop(
         _ id: String, signal number: Int32, grace: Double, keeps: Bool = false
     ) throws(DrydockError) -> Int32 {
+        let milliseconds = grace < 0 || grace.isInfinite ? -1 : Int32(clamping: Int64(min(grace, 2_000_000) * 1000))
         let waiting: MonitorConnection
         do throws(DrydockError) {
             waiting = try connect(id)
-        } catch  where error.code == .conflict {
-            return try stopAlone(id, number, grace)
+        } catch  where error.code == .conflict || error.code == .unattended {
+            return try stopUnattended(id, number, milliseconds: milliseconds)
         }
         try waiting.send(Frame(.wait))
         try? signal(id, number, last: true, keeps: keeps)
-        let milliseconds = grace < 0 || grace.isInfinite ? -1 : Int32(clamping: Int64(min(grace, 2_000_000) * 1000))
         if let frame = try waiting.receive(milliseconds: milliseconds) { return frame.number }
+        // Its monitor may have been killed meanwhile.
+        if try state(id).running?.monitor == 0 { return try stopUnattended(id, SIGKILL, milliseconds: -1) }
         try? signal(id, SIGKILL, last: true, keeps: keeps)
         if let frame = try waiting.receive(milliseconds: 20_000) { return frame.number }
         if try state(id).isRunning { try kill(id) }
-        return try exitStatus(id)
-    }
-
-    private func stopAlone(_ id: String, _ number: Int32, _ grace: Double) throws(DrydockError) -> Int32 {
-        guard let info = try state(id).running, info.monitor == 0, let process = try? ProcessHandle(info.pid) else {
-            return try exitStatus(id)
-        }
-        try? process.signal(number)
-        var entry = pollfd(fd: process.descriptor.number, events: Int16(POLLIN), revents: 0)
-        let milliseconds = grace < 0 || grace.isInfinite ? -1 : Int32(clamping: Int64(min(grace, 2_000_000) * 1000))
-        if poll(&entry, 1, milliseconds) == 0 { try? process.signal(SIGKILL) }
         return try exitStatus(id)
     }
 
@@ -161,19 +152,16 @@ extension ContainerRuntime {
         }
         var patience = Patience()
         for _ in 0..<(answers ? 5000 : 1) {
-            guard try state(id).isRunning else { return }
+            let state = try state(id)
+            guard state.isRunning, state.running?.monitor != 0 else { break }
             patience.pause()
         }
         guard let info = try state(id).running else { return }
-        if info.monitor > 0 { try? ProcessHandle(info.monitor).signal(SIGKILL) }
-        try? ProcessHandle(info.pid).signal(SIGKILL)
-        for _ in 0..<5000 {
-            guard try state(id).isRunning else { return }
-            patience.pause()
+        if info.monitor > 0, let monitor = try? ProcessHandle(info.monitor) {
+            try? monitor.signal(SIGKILL)
+            _ = monitor.waitForEnd(milliseconds: 10_000)
         }
-        throw DrydockError(
-            .system, "could not kill container: process \(info.pid) does not end",
-            reason: "it waits in the kernel for a device or a network file system")
+        _ = try stopUnattended(id, SIGKILL, milliseconds: -1)
     }
 }
 

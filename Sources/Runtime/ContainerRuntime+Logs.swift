@@ -50,6 +50,7 @@ extension ContainerRuntime {
             }
             if try !show(files.more()) { return }
         }
+        if options.follow, !past, try state(id).running?.monitor == 0 { throw Self.unattended(id) }
     }
 }
 

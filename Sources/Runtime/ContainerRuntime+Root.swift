@@ -33,8 +33,10 @@ extension ContainerRuntime {
     public func root(_ id: String, _ spec: ContainerSpec) throws(DrydockError) -> ContainerRoot {
         var patience = Patience()
         for _ in 0..<5000 {
-            if try state(id).running != nil, let root = try runningRoot(id) { return root }
-            if let claim = try claim(id) {
+            if let info = try state(id).running {
+                if info.monitor == 0 { return try rootUnattended(info, id) }
+                if let root = try runningRoot(id) { return root }
+            } else if let claim = try claim(id) {
                 do throws(DrydockError) {
                     return try mountedRoot(spec, claim)
                 } catch {

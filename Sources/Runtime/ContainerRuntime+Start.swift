@@ -177,7 +177,8 @@ extension ContainerRuntime {
             return MonitorConnection(try UnixSocket.connect(directory(id).appending("monitor.sock")))
         } catch {
             switch error.errno {
-            case ENOENT, ECONNREFUSED, ENOTDIR: throw Self.notRunning(id)
+            case ENOENT, ECONNREFUSED, ENOTDIR:
+                throw try state(id).running?.monitor == 0 ? Self.unattended(id) : Self.notRunning(id)
             default: throw error
             }
         }

@@ -6,79 +6,66 @@ public import SystemPackage
 extension ContainerRuntime {
     /// What a container is doing, read from what its monitor left.
     ///
-    /// A monitor that died without saying so (it was killed, or the machine stopped) takes its container with it. What is
-    /// found then is written down once, so that everybody sees the same: exited with 137.
+    /// A container outlives a monitor that was killed; see `RunningInfo.monitor`. The end of one that ended unseen is
+    /// written down once, so that everybody sees the same.
     public func state(_ id: String) throws(DrydockError) -> ContainerState {
         let directory = directory(id)
         if let exit = try json("exit.json", in: directory) { return .exited(ExitInfo(exit)) }
-        guard let run = try json("run.json", in: directory) else { return .created }
-        if FileLock.isHeld(directory.appending("monitor.lock")) { return Self.live(run, monitored: true) }
+        guard let run = try json("run.json", in: directory).map(RunRecord.init) else { return try begun(id) }
+        let isLocked = FileLock.isHeld(directory.appending("monitor.lock"))
+        if isLocked, run.mayHaveMonitor { return Self.live(run.json, monitored: true) }
         // It may have ended properly between the two looks.
         if let exit = try json("exit.json", in: directory) { return .exited(ExitInfo(exit)) }
-        if Self.isAlive(run) { return Self.live(run, monitored: false) }
-        return try settle(id, run)
+        if run.process != nil { return Self.live(run.json, monitored: false) }
+        return try settle(id, run.json)
     }
 
-    private func json(_ name: String, in directory: FilePath) throws(DrydockError) -> JSONValue? {
+    /// What a container is doing whose monitor has not written down that it runs.
+    private func begun(_ id: String) throws(DrydockError) -> ContainerState {
+        let directory = directory(id)
+        guard let start = try json("starting.json", in: directory).map(RunRecord.init),
+            !FileLock.isHeld(directory.appending("monitor.lock")), let process = start.process
+        else { return .created }
+        // Its monitor was killed between the first instruction of the program and that.
+        if start.hasBegun, start.process != nil { return Self.live(start.json, monitored: false) }
+        try? process.signal(SIGKILL)
+        _ = process.waitForEnd(milliseconds: 5000)
+        return .created
+    }
+
+    func json(_ name: String, in directory: FilePath) throws(DrydockError) -> JSONValue? {
         guard let bytes = try Files.readIfPresent(directory.appending(name)) else { return nil }
         return try JSONValue(parsing: bytes)
     }
 
     private static func live(_ run: JSONValue, monitored: Bool) -> ContainerState {
         if run["restarting"]?.bool == true { return .restarting(ExitInfo(run)) }
+        var network = NetworkInfo(run["network"] ?? .null)
+        // The monitor is what listens on the ports of the host.
+        if !monitored { network.ports = [] }
         return .running(
             RunningInfo(
                 pid: Int32(truncatingIfNeeded: run["pid"]?.int ?? 0),
                 monitor: monitored ? Int32(truncatingIfNeeded: run["monitor"]?.int ?? 0) : 0,
-                startedAt: run["startedAt"]?.int ?? 0, network: NetworkInfo(run["network"] ?? .null),
+                startedAt: run["startedAt"]?.int ?? 0, network: network,
                 paused: run["paused"]?.bool ?? false, restarts: Int(run["restarts"]?.int ?? 0),
                 cgroup: run["cgroup"]?.string.map { FilePath($0) }))
     }
 
-    /// The monitors of containers that run below a directory, as many as are worth trying; see `UserNamespace.enter`.
+    /// Processes in the user namespace that a user's containers share, or in one of a container below it, as many as are
+    /// worth trying; see `UserNamespace.enter`.
     public static func monitors(below containers: FilePath) -> [Int32] {
         ((try? Files.names(in: containers)) ?? []).lazy.prefix(64).compactMap { name in
             let directory = containers.appending(name)
             guard let bytes = try? Files.readIfPresent(directory.appending("run.json")),
-                FileLock.isHeld(directory.appending("monitor.lock"))
+                let run = (try? JSONValue(parsing: bytes)).map(RunRecord.init)
             else { return nil }
-            return (try? JSONValue(parsing: bytes))?["monitor"]?.int.map { Int32(truncatingIfNeeded: $0) }
+            guard !Files.exists(directory.appending("exit.json")) else { return nil }
+            if FileLock.isHeld(directory.appending("monitor.lock")), run.mayHaveMonitor {
+                return run.json["monitor"]?.int.map { Int32(truncatingIfNeeded: $0) }
+            }
+            return run.process?.pid
         }
-    }
-
-    /// Whether the container's process is still the one that was started: it has no monitor when its program shed the
-    /// signal that the kernel sends it at the monitor's death (a set-user-ID program does).
-    private static func isAlive(_ run: JSONValue) -> Bool {
-        guard let pid = run["pid"]?.int, pid > 0, run["boot"]?.string == Boot.identity,
-            let started = ProcessHandle.startTime(Int32(truncatingIfNeeded: pid))
-        else { return false }
-        return Int64(started) == run["startTime"]?.int && !isZombie(pid)
-    }
-
-    private static func isZombie(_ pid: Int64) -> Bool {
-        guard let line = Files.line(FilePath("/proc/\(pid)/stat")), let end = line.lastIndex(of: ")") else {
-            return true
-        }
-        return line[line.index(after: end)...].drop { $0 == " " }.first == "Z"
-    }
-
-    /// Writes down the end of a container whose monitor died.
-    private func settle(_ id: String, _ run: JSONValue) throws(DrydockError) -> ContainerState {
-        let found = ExitInfo(
-            code: 137, startedAt: run["startedAt"]?.int ?? 0, finishedAt: WallClock.now,
-            restarts: Int(run["restarts"]?.int ?? 0), lost: true)
-        // Somebody else may be doing the same, or starting it again.
-        guard let claim = try claim(id) else { return .exited(found) }
-        defer { claim.release() }
-        if let exit = try json("exit.json", in: directory(id)) { return .exited(ExitInfo(exit)) }
-        let exit: JSONValue = [
-            "code": 137, "startedAt": .int(found.startedAt), "finishedAt": .int(found.finishedAt), "oom": false,
-            "restarts": .int(Int64(found.restarts)), "lost": true,
-        ]
-        ExitRecord.write(exit, in: directory(id))
-        if let cgroup = run["cgroup"]?.string, !cgroup.isEmpty { rmdir(cgroup) }
-        for name in ["monitor.sock", "execs.json", "health.json"] { unlink(directory(id).appending(name).string) }
-        return .exited(found)
     }
 
     /// The health of a container, as `State.Health` has it; nil where nobody asks for it.

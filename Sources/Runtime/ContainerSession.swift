@@ -85,10 +85,9 @@ public final class ContainerSession {
                 detach()
                 return .detached
             }
-            // A monitor that was killed takes its container with it.
             if entries[0].revents & Int16(POLLIN | POLLHUP | POLLERR) != 0, try !connection.fill() {
-                if let end = try handleFrames(options) { return end }
-                return .exited(137)
+                // A monitor says how it ends, unless it was killed.
+                return try handleFrames(options) ?? .lost
             }
         }
     }

@@ -74,11 +74,11 @@ public struct NetworkInfo: Sendable, Equatable {
 
 /// How a container ended.
 public struct ExitInfo: Sendable, Equatable {
-    /// The exit status as Docker gives it: the program's own, or 128 and the signal; 137 when the monitor died.
+    /// The exit status as Docker gives it: the program's own, or 128 and the signal; 255 where nobody saw it.
     public var code: Int32
     /// When it started: nanoseconds since 1970.
     public var startedAt: Int64
-    /// When it ended: nanoseconds since 1970; the time of discovery when the monitor died.
+    /// When it ended: nanoseconds since 1970; the time of discovery where nobody saw it.
     public var finishedAt: Int64
     /// Whether the kernel ended it because memory ran out.
     public var outOfMemory: Bool
@@ -86,7 +86,7 @@ public struct ExitInfo: Sendable, Equatable {
     public var restarts: Int
     /// Whether somebody stopped it.
     public var stopped: Bool
-    /// Whether its monitor died, with the machine or alone.
+    /// Whether its monitor died before it, with the machine or alone.
     public var lost: Bool
 
     /// Makes the information; see the properties.

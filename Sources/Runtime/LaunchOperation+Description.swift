@@ -50,6 +50,7 @@ extension LaunchOperation: CustomStringConvertible {
         case .noNewPrivileges: "set no_new_privs"
         case .seccomp(let filter): "load a seccomp filter of \(filter.count / 8) instructions"
         case .defaultSignals: "put signals back to their defaults"
+        case .deathSignal(0): "go on from here without the monitor"
         case .deathSignal(let number): "ask for signal \(number) when the monitor dies"
         case .initProcess: "leave a first process that passes signals on and reaps orphans"
         case .hook(let hook, _): "run the hook \(hook.path)"

@@ -10,6 +10,8 @@ extension PlanCompiler {
         var privileged: Bool
         var isContainer: Bool
         var initProcess = false
+        /// Whether it goes on when the monitor is killed. What somebody waits for at the other end of a pipe does not.
+        var outlives = true
         /// What the session keyring is called.
         var keyring = ""
     }
@@ -38,7 +40,7 @@ extension PlanCompiler {
             .identity(shape.user, groupsOptional: !isRoot),
             .capabilities(effective: effective, inheritable: .none, ambient: .none),
         ]
-        operations += [.defaultSignals, .deathSignal(9)]
+        operations += [.defaultSignals, .deathSignal(shape.outlives ? 0 : 9)]
         if spec.noNewPrivileges { operations.append(.noNewPrivileges) }
         // Last, so that a filter needs to allow nothing but execve; with an init, which it holds too, before that.
         let filter: [LaunchOperation] =
@@ -62,7 +64,7 @@ extension PlanCompiler {
             ProcessShape(
                 arguments: exec.arguments, environment: exec.environment, directory: exec.workingDirectory,
                 user: exec.user, privileged: exec.privileged || facts.restrictions.privileged, isContainer: false,
-                keyring: "_ses.exec"),
+                outlives: exec.detached, keyring: "_ses.exec"),
             facts.restrictions, isRoot: facts.isRoot)
         return LaunchPlan(namespaces: [], operations: operations)
     }

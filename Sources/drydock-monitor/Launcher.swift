@@ -63,12 +63,17 @@ struct Launcher {
     let parent: ParentOperations
     /// The container's process, for a plan that joins it; -1 without.
     let target: Int32
+    /// Told of the process as soon as it is there, and of the one that takes its place.
+    let born: (Int32) -> Void
     private let fault = PlanFault()
 
-    init(settings: MonitorSettings, parent: ParentOperations, target: Int32) {
+    init(
+        settings: MonitorSettings, parent: ParentOperations, target: Int32, born: @escaping (Int32) -> Void = { _ in }
+    ) {
         self.settings = settings
         self.parent = parent
         self.target = target
+        self.born = born
     }
 
     func launch(_ plan: [UInt8]) throws(LaunchFailure) -> StartedProcess {
@@ -115,6 +120,7 @@ struct Launcher {
         guard pid > 0 else { throw LaunchFailure(.system("clone a process for the container", errno: errno)) }
         channel.child.close()
         streams.closeChildEnds()
+        self.born(pid)
         var first = ProcessHandle(pid: pid, descriptor: pidfd)
         var times: [(begun: UInt64, done: UInt64)] = []
         do throws(LaunchFailure) {
@@ -181,6 +187,7 @@ struct Launcher {
                     let next = try ProcessHandle(record.detail)
                     _ = process.exitStatus(block: true)
                     process = next
+                    self.born(next.pid)
                 } catch {
                     throw LaunchFailure(error, index: Int(record.index))
                 }

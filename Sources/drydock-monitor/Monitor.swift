@@ -68,7 +68,7 @@ final class Monitor {
             listener?.close()
             parent.undo()
             if lock != nil {
-                unlink(directory.appending("monitor.sock").string)
+                for name in ["monitor.sock", "starting.json"] { unlink(directory.appending(name).string) }
                 ExitRecord.cancel(in: directory)
             }
             return
@@ -121,7 +121,14 @@ final class Monitor {
                 lock = nil
                 throw DrydockError(.notFound, "No such container: \(settings.id)")
             }
-            for name in ["exit.json", "run.json", "health.json", "execs.json"] {
+            // One whose monitor was killed goes on without it.
+            let left = (try? Files.readIfPresent(directory.appending("run.json"))).flatMap { $0 }
+            if let left, !Files.exists(directory.appending("exit.json")), let run = try? JSONValue(parsing: left),
+                RunRecord(run).process != nil
+            {
+                throw DrydockError(.conflict, MonitorSettings.alreadyRunning)
+            }
+            for name in ["exit.json", "run.json", "starting.json", "health.json", "execs.json"] {
                 unlink(directory.appending(name).string)
             }
             try ExitRecord.reserve(in: directory)
@@ -137,7 +144,11 @@ final class Monitor {
 
     private func launch() throws(LaunchFailure) -> StartedProcess {
         tidySoon()
-        return try Launcher(settings: settings, parent: parent, target: -1).launch(plan)
+        return try Launcher(settings: settings, parent: parent, target: -1) { [directory] pid in
+            // So that it can be found when this process is killed before it has written down that the container runs.
+            let record = RunRecord(starting: pid).json.compact
+            try? AtomicFile.write(Array(record.utf8), to: directory.appending("starting.json"), durable: false)
+        }.launch(plan)
     }
 
     /// Takes over a process that has become the container's program.
@@ -145,7 +156,7 @@ final class Monitor {
         let program = Program(started, settings: settings, log: log, loop: loop)
         container = program
         program.finished = { [weak self] _, status in self?.programEnded(status) }
-        state.begin(started.handle.pid, network: parent.networkJSON, cgroup: parent.cgroup?.birthplace)
+        state.begin(started.handle.pid, network: parent.networkJSON, cgroup: parent.cgroup)
         freezer = Freezer(cgroup: parent.cgroup?.birthplace, name: settings.id, process: started.handle.pid)
         save()
         events.record("start")

@@ -60,6 +60,11 @@ final class NetworkHelper {
         return NetworkHelper(pid: child.pid, isChild: true)
     }
 
+    /// Which process it is.
+    var json: JSONValue {
+        ["pid": .int(Int64(pid)), "startTime": .int(Int64(ProcessHandle.startTime(pid) ?? 0))]
+    }
+
     /// Ends it.
     func stop() {
         guard pid > 0 else { return }

@@ -117,7 +117,10 @@ final class ParentOperations {
             try Files.write(Array(line.utf8), to: hosts.number)
         case "pasta", "slirp4netns":
             let directory = FilePath(operation.text(1)).removingLastComponent()
-            helper = try NetworkHelper.start(kind, pid: pid, directory: directory)
+            let helper = try NetworkHelper.start(kind, pid: pid, directory: directory)
+            self.helper = helper
+            // Where this process is killed, somebody else ends the helper.
+            network.append(("helper", helper.json))
             if kind == "slirp4netns" {
                 network += [("address", "10.0.2.100"), ("prefix", 24), ("gateway", "10.0.2.2")]
             }

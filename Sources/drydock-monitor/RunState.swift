@@ -9,6 +9,7 @@ struct RunState {
     private var startTime: UInt64 = 0
     private var network: JSONValue = .null
     private var cgroup = ""
+    private var cgroups: [JSONValue] = []
     private(set) var startedAt: Int64 = 0
     private var finishedAt: Int64 = 0
     private(set) var code: Int32 = 0
@@ -18,10 +19,11 @@ struct RunState {
     /// How often it was started again since somebody started it.
     var restarts = 0
 
-    mutating func begin(_ pid: Int32, network: JSONValue, cgroup: FilePath?) {
+    mutating func begin(_ pid: Int32, network: JSONValue, cgroup: ContainerCgroup?) {
         self.pid = pid
         self.network = network
-        self.cgroup = cgroup?.string ?? ""
+        self.cgroup = cgroup?.birthplace?.string ?? ""
+        cgroups = (cgroup?.places ?? []).map { .string($0.string) }
         startTime = ProcessHandle.startTime(pid) ?? 0
         startedAt = WallClock.now
         restarting = false
@@ -40,7 +42,8 @@ struct RunState {
         [
             "pid": .int(Int64(restarting ? 0 : pid)), "monitor": .int(Int64(getpid())), "startedAt": .int(startedAt),
             "startTime": .int(Int64(startTime)), "boot": .string(Boot.identity), "network": network,
-            "cgroup": .string(cgroup), "paused": .bool(paused), "restarting": .bool(restarting),
+            "cgroup": .string(cgroup), "cgroups": .array(cgroups), "paused": .bool(paused),
+            "restarting": .bool(restarting),
             "restarts": .int(Int64(restarts)), "code": .int(Int64(code)), "finishedAt": .int(finishedAt),
             "oom": .bool(outOfMemory),
         ]

@@ -196,31 +196,6 @@ struct LifeStatesTests {
         #expect(it.docker("run", "--rm", "--no-healthcheck", "--health-cmd", "x", "alpine:3.5").status == 125)
     }
 
-    @Test(
-        "A monitor that is killed takes its container with it, and leaves one that can be started and removed",
-        arguments: Actor.available)
-    func monitorKilled(actor: Actor) throws {
-        let it = try Drydock.withAlpine(actor)
-        let id = try it.start("orphan", ["--restart", "always"])
-        let pid = pid_t(it.inspect("orphan", "{{.State.Pid}}")) ?? 0
-        Glibc.kill(try it.monitor(of: id), SIGKILL)
-        #expect(it.waitFor("orphan", "{{.State.Status}} {{.State.ExitCode}}", "exited 137"))
-        #expect(eventually { Glibc.kill(pid, 0) != 0 })
-        let finished = it.inspect("orphan", "{{.State.FinishedAt}}")
-        #expect(it.inspect("orphan", "{{.State.FinishedAt}}") == finished)
-        #expect(it.docker("exec", "orphan", "true").status == 1)
-        #expect(it.docker("stop", "orphan").status == 0)
-        #expect(it.docker("start", "orphan").status == 0)
-        #expect(it.docker("exec", "orphan", "echo", "back").output == "back\n")
-        Glibc.kill(try it.monitor(of: id), SIGKILL)
-        #expect(it.docker("rm", "-f", "orphan").output == "orphan\n")
-        // One that does not answer is ended too.
-        let stuck = try it.start("stuck")
-        Glibc.kill(try it.monitor(of: stuck), SIGSTOP)
-        #expect(it.docker("rm", "-f", "stuck").output == "stuck\n")
-        #expect(it.docker("ps", "-aq").output.isEmpty)
-    }
-
     @Test("Removing while starting leaves nothing that runs", arguments: Actor.available)
     func removalRace(actor: Actor) throws {
         let it = try Drydock.withAlpine(actor)

@@ -82,23 +82,6 @@ struct RuntimeFaultTests {
         }
     }
 
-    @Test("A container whose monitor is killed while it runs is over and can be removed", arguments: Actor.available)
-    func monitorOfRunning(actor: Actor) throws {
-        let it = try prepared(actor)
-        let id = String(
-            it.docker("run", "-d", "--network", "none", "alpine:3.5", "sleep", "600").output.dropLast())
-        let state = try String(contentsOfFile: "\(it.home)/containers/\(id)/run.json", encoding: .utf8)
-        let monitor = try #require(
-            state.split(separator: "\"monitor\":").last?.prefix(while: \.isNumber).description)
-        #expect(Bench.run(["kill", "-9", monitor]).status == 0)
-        let deadline = Date(timeIntervalSinceNow: 60)
-        func running() -> Bool { it.docker("ps", "-q").output != "" }
-        while running() && Date() < deadline { usleep(10000) }
-        #expect(!running())
-        #expect(it.docker("inspect", "-f", "{{.State.ExitCode}}", id).output == "137\n")
-        expectRemovable(it, id, "the monitor killed")
-    }
-
     @Test("Too few descriptors are an error, not a crash", arguments: Actor.available)
     func descriptors(actor: Actor) throws {
         let it = try prepared(actor)

@@ -36,7 +36,7 @@ struct ClientTests {
         #expect(none.filter([16, 17]) == ([16, 17], false))
     }
 
-    @Test("A container that never ran is created; one whose monitor is gone has exited with 137")
+    @Test("A container that never ran is created; one that ended unseen has exited with 255")
     func states() throws {
         let place = try Place()
         #expect(try place.runtime.state("c") == .created)
@@ -46,10 +46,11 @@ struct ClientTests {
             Issue.record("it should have exited")
             return
         }
-        #expect(dead.code == 137 && dead.startedAt == 5 && dead.lost)
+        #expect(dead.code == 255 && dead.startedAt == 5 && dead.lost)
         // What was found is written down: everybody sees the same from then on.
         #expect(try place.runtime.state("c") == .exited(dead))
         try Files.removeTree(place.runtime.directory("c").appending("exit.json"))
+        try place.write("run.json", #"{"pid":1,"monitor":\#(getpid()),"startedAt":5}"#)
         let lock = try FileLock(place.runtime.directory("c").appending("monitor.lock"))
         #expect(try place.runtime.state("c").isRunning)
         try place.write("exit.json", #"{"code":3,"startedAt":5,"finishedAt":9,"oom":false}"#)
@@ -57,6 +58,67 @@ struct ClientTests {
         lock.unlock()
         #expect(try place.runtime.wait("c") == 3)
         #expect(try place.runtime.stop("c", signal: 15, grace: 1) == 3)
+    }
+
+    @Test(
+        "A container without a monitor is reached through the process that was started, never through one of its number"
+    )
+    func unattended() throws {
+        let place = try Place()
+        let child = try ChildProcess.spawn("/bin/sleep", ["sleep", "100"])
+        let handle = try ProcessHandle(child.pid)
+        var started = ProcessHandle.startTime(child.pid) ?? 0
+        func write(_ more: String = "") throws {
+            try place.write(
+                "run.json",
+                #"{"pid":\#(child.pid),"startTime":\#(started),"boot":"\#(Boot.identity)","startedAt":5\#(more)}"#)
+        }
+        started -= 1
+        try write()
+        #expect(throws: DrydockError.self) { try place.runtime.signal("c", SIGKILL, last: true) }
+        #expect(try place.runtime.stop("c", signal: SIGKILL, grace: 1) == 255)
+        #expect(handle.exitStatus(block: false) == nil)
+
+        try Files.removeTree(place.runtime.directory("c").appending("exit.json"))
+        started += 1
+        try write()
+        #expect(try place.runtime.state("c").running?.pid == child.pid)
+        #expect(try place.runtime.state("c").running?.monitor == 0)
+        for work in [
+            { try place.runtime.logs("c", LogOptions.following) { _, _ in true } },
+            { _ = try place.runtime.attach("c", AttachOptions()) },
+        ] {
+            let error = #expect(throws: DrydockError.self) { try work() }
+            #expect(error?.code == .unattended)
+        }
+        #expect(try place.runtime.stop("c", signal: SIGTERM, grace: 60) == 143)
+        guard case .exited(let end) = try place.runtime.state("c") else {
+            Issue.record("it should have exited")
+            return
+        }
+        #expect(end.code == 143 && end.stopped && end.lost)
+        #expect(handle.exitStatus(block: true) == 143)
+
+        // Between two starts there is no process, and the last end was seen.
+        try Files.removeTree(place.runtime.directory("c").appending("exit.json"))
+        try place.write("run.json", #"{"pid":0,"startedAt":5,"restarting":true,"code":7,"finishedAt":9,"restarts":2}"#)
+        #expect(
+            try place.runtime.state("c")
+                == .exited(ExitInfo(code: 7, startedAt: 5, finishedAt: 9, restarts: 2, lost: true)))
+    }
+
+    @Test("A program whose monitor was killed before it could write down that it runs is found")
+    func begun() throws {
+        let place = try Place()
+        let child = try ChildProcess.spawn("/bin/sleep", ["sleep", "100"])
+        try place.write("starting.json", RunRecord(starting: child.pid).json.compact)
+        let lock = try FileLock(place.runtime.directory("c").appending("monitor.lock"))
+        #expect(try place.runtime.state("c") == .created)
+        lock.unlock()
+        #expect(try place.runtime.state("c").running?.pid == child.pid)
+        #expect(try place.runtime.stop("c", signal: SIGKILL, grace: 60) == 137)
+        _ = try child.wait()
+        #expect(RunRecord(starting: child.pid).process == nil)
     }
 
     @Test("Signalling what does not run is a conflict")
@@ -145,5 +207,13 @@ struct ClientTests {
                 #expect(!text.english.isEmpty && !text.french.isEmpty)
             }
         }
+    }
+}
+
+extension LogOptions {
+    fileprivate static var following: LogOptions {
+        var options = LogOptions()
+        options.follow = true
+        return options
     }
 }

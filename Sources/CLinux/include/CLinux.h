@@ -190,6 +190,9 @@ int cl_pidfd_open(pid_t pid);
 int cl_pidfd_signal(int pidfd, int signal);
 /// Waits for a child. Returns 1 with *status as waitpid gives it, 0 when `block` is 0 and it still runs, or -errno.
 int cl_pidfd_wait(int pidfd, int block, int *status);
+/// How a process that is nobody's child here has ended, as waitpid gives it. Returns 0; -errno where it has not ended or
+/// the kernel does not tell (before Linux 6.15).
+int cl_pidfd_left(int pidfd, int *status);
 int cl_flock(int fd, int exclusive, int block);
 int cl_syncfs(int fd);
 /// A close-on-exec file in memory; its descriptor or -errno.

@@ -46,7 +46,8 @@ enum RunCommands {
                 if detach { context.output.line(created.id) }
                 return status ?? 0
             } catch {
-                if request.autoRemove {
+                // One that goes on without its monitor is not this command's to end.
+                if request.autoRemove, error.error?.code != .unattended {
                     try? engine.removeContainer(created.id, force: true, volumes: true)
                 }
                 throw error

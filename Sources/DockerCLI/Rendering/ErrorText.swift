@@ -26,6 +26,8 @@ struct ErrorText {
     /// The lines of a failure of `docker run`, which names itself and its help.
     func runText(_ failure: Failure, command: String) -> String {
         guard let error = failure.error, error.code != .cancelled else { return text(failure) }
+        // The help cannot say more where the command line was right and the container began.
+        if error.code == .unattended { return "docker: " + text(failure) }
         return "docker: \(failure.line)\n\nRun '\(command) --help' for more information\n" + additions(error)
     }
 

@@ -11,6 +11,15 @@ extension Advice {
             "Choose another name, or remove the other container: docker rm {}",
             "Choisissez un autre nom, ou supprimez l’autre conteneur : docker rm {}"),
         Entry("docker stop {}, or docker rm -f {}", "docker stop {}, ou docker rm -f {}"),
+        Entry("docker restart {} gives it a new monitor", "docker restart {} lui donne un nouveau moniteur"),
+        Entry("docker restart {} gives it a new one", "docker restart {} lui en donne un nouveau"),
+        Entry(
+            "the container itself goes on; docker stop, kill, pause, cp and top still reach it",
+            "le conteneur lui-même continue ; docker stop, kill, pause, cp et top l’atteignent encore"),
+        Entry(
+            "the container goes on, but nobody takes its output, starts programs in it or forwards its ports",
+            "le conteneur continue, mais personne ne prend ce qu’il écrit, n’y lance de programme ni ne relaie ses ports"
+        ),
         Entry("Start it first: docker start {}", "Démarrez-le d’abord : docker start {}"),
         Entry("Unpause it first: docker unpause {}", "Reprenez-le d’abord : docker unpause {}"),
         Entry(
