@@ -70,6 +70,39 @@ public struct TraceFact: Sendable, Equatable, Codable {
     }
 }
 
+/// What has named facts: an event, or all that became known of a span.
+public protocol TraceFacts {
+    /// What is known, by name.
+    var facts: [TraceFact] { get }
+}
+
+extension TraceFacts {
+    /// The text of a fact; nil where there is none, or it is no text.
+    public func text(_ name: String) -> String? {
+        for fact in facts where fact.name == name {
+            switch fact.value {
+            case .text(let text), .digest(let text): return text
+            case .count, .bytes, .nanoseconds: return nil
+            }
+        }
+        return nil
+    }
+
+    /// The bytes of a fact; nil where there is none, or it counts something else.
+    public func bytes(_ name: String) -> Int64? {
+        for case .bytes(let count) in facts.filter({ $0.name == name }).map(\.value) { return count }
+        return nil
+    }
+
+    /// The number of a fact; nil where there is none, or it is no number of things.
+    public func count(_ name: String) -> Int64? {
+        for case .count(let count) in facts.filter({ $0.name == name }).map(\.value) { return count }
+        return nil
+    }
+}
+
+extension TraceEvent: TraceFacts {}
+
 /// A trace: hands out spans and passes their events to every listener, in order.
 public final class Trace: Sendable {
     private struct State {

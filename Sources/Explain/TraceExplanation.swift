@@ -107,7 +107,7 @@ public struct TraceExplanation: Sendable {
 }
 
 /// A span with everything that its events told.
-struct SpanRecord {
+struct SpanRecord: TraceFacts {
     let number: UInt64
     let parent: UInt64
     let name: String

@@ -140,28 +140,3 @@ struct TransferExplanation {
         ])
     }
 }
-
-extension SpanRecord {
-    /// The text of a fact.
-    func text(_ name: String) -> String? {
-        for fact in facts where fact.name == name {
-            switch fact.value {
-            case .text(let text), .digest(let text): return text
-            case .count, .bytes, .nanoseconds: return nil
-            }
-        }
-        return nil
-    }
-
-    /// The bytes of a fact.
-    func bytes(_ name: String) -> Int64? {
-        for case .bytes(let count) in facts.filter({ $0.name == name }).map(\.value) { return count }
-        return nil
-    }
-
-    /// The number of a fact.
-    func count(_ name: String) -> Int64? {
-        for case .count(let count) in facts.filter({ $0.name == name }).map(\.value) { return count }
-        return nil
-    }
-}

@@ -8,6 +8,8 @@ ranges of subordinate ids, which useradd gives him.
 
 import concurrent.futures, json, os, pwd, shutil, signal, statistics, subprocess, sys, time
 
+from hubs import stop_hub
+
 drydock, work = sys.argv[1:3]
 rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 20
 home, user_home = work + "/home", work + "/user"
@@ -222,17 +224,6 @@ def main():
     return 1 if report.missed else 0
 
 
-def stop_hubs():
-    """Ends the hubs of these homes, which would keep the file system busy."""
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            words = open(f"/proc/{pid}/cmdline", "rb").read().decode().split("\0")
-        except OSError:
-            continue
-        if words[1:3] == ["hub", "serve"] and (home + "/hub" in words or user_home + "/hub" in words):
-            os.kill(int(pid), signal.SIGTERM)
-
-
 def remove_containers():
     """What an interrupted run has left."""
     names = subprocess.run(
@@ -245,5 +236,6 @@ try:
     status = main()
 finally:
     remove_containers()
-    stop_hubs()
+    for place in (home, user_home):
+        stop_hub(place)
 sys.exit(status)

@@ -178,24 +178,3 @@ final class TransferDisplay: Sendable {
         return total > 0 && current <= total ? "\(left)/\(Units.size(total, digits: 4))" : left
     }
 }
-
-extension TraceEvent {
-    /// The text of a fact.
-    func text(_ name: String) -> String? {
-        for fact in facts where fact.name == name {
-            switch fact.value {
-            case .text(let text), .digest(let text): return text
-            case .count, .bytes, .nanoseconds: return nil
-            }
-        }
-        return nil
-    }
-
-    /// The bytes of a fact.
-    func bytes(_ name: String) -> Int64? {
-        for fact in facts where fact.name == name {
-            if case .bytes(let count) = fact.value { return count }
-        }
-        return nil
-    }
-}

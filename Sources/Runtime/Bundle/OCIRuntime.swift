@@ -234,7 +234,8 @@ public struct OCIRuntime: Sendable {
             }
             Glibc.kill(state.pid, SIGKILL)
             let deadline = WallClock.now + 10_000_000_000
-            while state.status(in: directory(id)) != "stopped", WallClock.now < deadline { usleep(2000) }
+            var patience = Patience()
+            while state.status(in: directory(id)) != "stopped", WallClock.now < deadline { patience.pause() }
         }
         removeCgroups(state.cgroups)
         try Files.removeTree(directory(id))
@@ -247,12 +248,13 @@ public struct OCIRuntime: Sendable {
     private func removeCgroups(_ places: [String]) {
         for place in places {
             let procs = FilePath(place).appending("cgroup.procs")
+            var patience = Patience()
             for _ in 0..<500 {
                 if rmdir(place) == 0 || errno == ENOENT { break }
                 for pid in (Files.line(procs) ?? "").split(separator: "\n").compactMap({ Int32($0) }) {
                     Glibc.kill(pid, SIGKILL)
                 }
-                usleep(2000)
+                patience.pause()
             }
         }
     }

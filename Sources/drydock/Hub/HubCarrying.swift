@@ -123,8 +123,12 @@ extension HubCommand {
         }
 
         static func words(_ verb: String, _ report: HubCarriage) -> String {
-            "\(report.images.count) images, \(report.blobs) blobs (\(HubCommand.bytes(report.bytes))) and "
-                + "\(report.packages) package files \(verb)."
+            "\(counted(report.images.count, "image")), \(counted(report.blobs, "blob")) "
+                + "(\(HubCommand.bytes(report.bytes))) and \(counted(report.packages, "package file")) \(verb)."
+        }
+
+        private static func counted(_ count: Int, _ noun: String) -> String {
+            "\(count) \(noun)\(count == 1 ? "" : "s")"
         }
     }
 }
