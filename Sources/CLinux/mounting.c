@@ -338,9 +338,13 @@ static int op_readonly(run *r, cl_op *op) {
 }
 
 static int op_pivot(run *r) {
-    if (fchdir(r->root) < 0) return -errno;
+    int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (old < 0 || fchdir(r->root) < 0) return -errno;
     if (syscall(SYS_pivot_root, ".", ".") < 0) return -errno;
-    // The old root now lies on top of the new one, at the working directory.
+    // The old root now lies on top of the new one. Where its mounts are shared with the host, taking them away here must not
+    // reach there.
+    if (fchdir(old) < 0 || mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0) return -errno;
+    close(old);
     if (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0) return -errno;
     close(r->root);
     r->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -374,13 +378,27 @@ static int op_write(run *r, cl_op *op) {
     return failure;
 }
 
-static int op_propagation(cl_op *op) {
+// The mount on which a path lies is the nearest place above it whose propagation can be changed.
+static int private_above(run *r, const char *path) {
+    char place[PATH_MAX];
+    r->detail = path;
+    if (path[0] != '/' || strlen(path) >= sizeof place) return -EINVAL;
+    cl_copy_text(place, sizeof place, path);
+    while (mount(NULL, *place ? place : "/", NULL, MS_PRIVATE, NULL) < 0) {
+        if (errno != EINVAL || !*place) return -errno;
+        *strrchr(place, '/') = 0;
+    }
+    return 0;
+}
+
+static int op_propagation(run *r, cl_op *op) {
+    if (op->s[2]) return private_above(r, cl_text(r, op->s[2]));
     return mount(NULL, "/", NULL, (unsigned long)op->n[0] | (op->n[1] ? 0 : MS_REC), NULL) < 0 ? -errno : 0;
 }
 
 int cl_perform_mount(run *r, cl_op *op) {
     switch (op->code) {
-    case CL_OP_PROPAGATION: return op_propagation(op);
+    case CL_OP_PROPAGATION: return op_propagation(r, op);
     case CL_OP_OVERLAY: return op_overlay(r, op);
     case CL_OP_ROOT: return op_root(r, op);
     case CL_OP_MOUNT: return op_mount(r, op);

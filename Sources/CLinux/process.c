@@ -184,7 +184,25 @@ static int root_again(run *r) {
     return r->root < 0 ? -errno : 0;
 }
 
+// Closes all that the process does not need any more outside: inside, those with CAP_SYS_PTRACE could follow it out
+// (CVE-2016-9962).
+static void close_others(run *r) {
+    const cl_launch *l = &r->launch;
+    int keep[] = {l->channel, l->target, l->input, l->output, l->error, l->start, r->terminal, r->root};
+    int next = 3 + l->preserve;
+    for (;;) {
+        int end = -1;
+        for (size_t i = 0; i < sizeof keep / sizeof *keep; i++)
+            if (keep[i] >= next && (end < 0 || keep[i] < end)) end = keep[i];
+        if (end < 0) break;
+        if (end > next && syscall(SYS_close_range, (unsigned)next, (unsigned)end - 1, 0u) < 0) return;
+        next = end + 1;
+    }
+    syscall(SYS_close_range, (unsigned)next, ~0u, 0u);
+}
+
 static int op_setns(run *r, cl_op *op) {
+    close_others(r);
     // Nothing in the container may look at the monitor's program through this process.
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     return setns(r->launch.target, (int)op->n[0]) < 0 ? -errno : root_again(r);
@@ -193,6 +211,7 @@ static int op_setns(run *r, cl_op *op) {
 static int op_join(run *r, cl_op *op) {
     const char *path = cl_text(r, op->s[1]);
     r->detail = path;
+    close_others(r);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return -errno;
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

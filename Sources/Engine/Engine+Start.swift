@@ -131,6 +131,11 @@ extension Engine {
         spec.autoRemove = document.autoRemove
         spec.stopSignal = Signal.number(config.stopSignal ?? "SIGTERM") ?? 15
         spec.capabilities = try capabilities(document)
+        if starting {
+            for mount in document.mounts where !mount.isVolume {
+                try SharedMounts.check(mount.source, mount.propagation)
+            }
+        }
         spec.mounts = document.mounts.map {
             ContainerMount(
                 $0.isVolume

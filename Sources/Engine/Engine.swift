@@ -48,7 +48,10 @@ public final class Engine: EngineOperations {
     public init(_ configuration: Configuration) throws(DrydockError) {
         self.configuration = configuration
         store = try ImageStore(root: configuration.home.store)
-        runtime = ContainerRuntime(containers: configuration.home.containers)
+        runtime = ContainerRuntime(
+            // Where this program lay at its start: /proc does not tell that any more to one that left its mount namespace.
+            containers: configuration.home.containers,
+            monitor: configuration.executable.removingLastComponent().appending("drydock-monitor"))
     }
 
     var home: Home { configuration.home }

@@ -134,6 +134,9 @@ extension LaunchOperation {
             code(CL_OP_PROPAGATION)
             op.n.0 = propagation.flags & ~(1 << 14)
             op.n.1 = recursive ? 0 : 1
+        case .privateMount(let path):
+            code(CL_OP_PROPAGATION)
+            op.s.2 = writer.text(path)
         case .symlink(let path, let to):
             code(CL_OP_SYMLINK)
             op.s.0 = writer.text(to)

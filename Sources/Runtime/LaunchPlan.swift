@@ -114,6 +114,9 @@ public enum LaunchOperation: Sendable, Equatable {
     case console(path: String)
     /// Makes the new root `/` and lets go of the old one.
     case pivot
+    /// Keeps what is mounted on a path from reaching the host: the mount on which the path lies becomes private, all
+    /// others stay as they are.
+    case privateMount(above: String)
     /// Makes `/` read-only.
     case readOnlyRoot
     /// Decides whether mounts made later are seen by others, and theirs here.

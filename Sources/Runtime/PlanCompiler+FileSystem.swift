@@ -4,7 +4,7 @@ import SystemPackage
 extension PlanCompiler {
     var fileSystemOperations: [LaunchOperation] {
         let mountPoint = directory.appending("root").string
-        var operations: [LaunchOperation] = [.privateMounts]
+        var operations = [apart(mountPoint)]
         switch spec.root {
         case .overlay(let lower, let upper, let work):
             operations.append(
@@ -38,6 +38,20 @@ extension PlanCompiler {
                     optional: false))
         }
         return operations
+    }
+
+    /// What keeps the container's mounts from the host: all are its own, unless a volume is to follow the host (`rslave`)
+    /// or to share with it (`rshared`).
+    private func apart(_ mountPoint: String) -> LaunchOperation {
+        var words: [String] = []
+        for mount in spec.mounts {
+            if case .bindWith(_, _, let propagation?) = mount.source { words.append(propagation.word) }
+        }
+        if words.contains(where: { $0.hasSuffix("shared") }) { return .privateMount(above: mountPoint) }
+        if words.contains(where: { $0.hasSuffix("slave") }), let slave = Propagation("slave") {
+            return .propagation(slave, recursive: true)
+        }
+        return .privateMounts
     }
 
     private var deviceOperations: [LaunchOperation] {

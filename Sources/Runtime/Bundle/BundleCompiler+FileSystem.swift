@@ -6,9 +6,11 @@ extension BundleCompiler {
     func fileSystem(_ spaces: [Space], state: String) throws(DrydockError) -> [LaunchOperation] {
         var operations: [LaunchOperation] = []
         let wanted = config.at("linux.rootfsPropagation")?.string ?? ""
-        let shares = wanted.contains("slave") || wanted.contains("shared")
-        // Nothing of the container may reach the host; what the host mounts may come in where that was asked for.
-        if shares, let slave = Propagation("slave") {
+        // Nothing of the container may reach the host, unless both were to share; what the host mounts may come in where
+        // that was asked for.
+        if wanted.contains("shared") {
+            operations.append(.privateMount(above: root.string))
+        } else if wanted.contains("slave"), let slave = Propagation("slave") {
             operations.append(.propagation(slave, recursive: true))
         } else {
             operations.append(.privateMounts)
