@@ -39,7 +39,7 @@ extension Engine {
             if let chain = record.chain { layers = try store.layerMounts(chain: chain) }
             try Files.makeDirectories(directory.appending("rootfs"))
             try FlatTree.copy(
-                document.driver == .vfs ? [upper(record.id)] : [upper(record.id)] + layers,
+                document.driver == .vfs ? [upper(record.id)] : [upper(record.id)] + layers + initLayer(),
                 to: directory.appending("rootfs"))
             try AtomicFile.write(
                 Array((config.pretty() + "\n").utf8), to: directory.appending("config.json"), durable: false)

@@ -36,6 +36,14 @@ extension Engine {
         }
         let image = try image(for: request)
         let config = try store.config(of: image.id)
+        if let wanted = request.platform, !config.platform.runs(as: wanted) {
+            throw DrydockError(
+                .notFound,
+                "image with reference \(request.image) was found but its platform (\(config.platform)) does not match the "
+                    + "specified platform (\(wanted))",
+                remedy: "docker pull --platform \(wanted) \(request.image) gets the other one, where there is one",
+                exitStatus: 125)
+        }
         let program = try ContainerDocument.Program(request: request, image: config.config)
         var warnings: [String] = []
         if !config.platform.matches(.current), request.platform == nil {
@@ -223,6 +231,8 @@ extension Engine {
         }
         let named = name ?? Self.newID()
         let data = home.path.appending("volumes").appending(named).appending("_data")
+        // Only its owner goes through the directory of them all, as for containers.
+        try Files.makeDirectories(home.path.appending("volumes"), mode: 0o700)
         try Files.makeDirectories(data)
         return ResolvedMount(
             isVolume: true, name: named, isNamed: name != nil, source: data.string, target: target,

@@ -107,7 +107,10 @@ extension Engine {
         do throws(DrydockError) {
             var layers = [upper(record.id)]
             // With `vfs` the container's own directory is everything.
-            if let chain = record.chain, document.driver != .vfs { layers += try store.layerMounts(chain: chain) }
+            if document.driver != .vfs {
+                if let chain = record.chain { layers += try store.layerMounts(chain: chain) }
+                layers += try initLayer()
+            }
             try ArchiveFiles.write(place) { sink throws(DrydockError) in
                 _ = try LayerWriter.write(stack: layers, to: sink)
             }

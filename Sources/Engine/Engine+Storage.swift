@@ -15,9 +15,12 @@ extension Engine {
 
     /// Makes the container's own directory, and for `vfs` the copy of its image.
     func prepareRoot(_ id: String, _ driver: StorageDriver, lowers: [FilePath]) throws(DrydockError) {
+        // A program that is root's when executed must not be there for those who have no rights on this machine
+        // (CVE-2021-41091).
+        try Files.makeDirectories(runtime.directory(id), mode: 0o700)
         try Files.makeDirectories(upper(id))
         if driver == .vfs {
-            try FlatTree.copy(lowers, to: upper(id))
+            try FlatTree.copy(lowers + initLayer(), to: upper(id))
         } else {
             try Files.makeDirectories(work(id))
         }
@@ -26,24 +29,33 @@ extension Engine {
     /// The root that the runtime gives to the container. With `fuse-overlayfs` it is mounted now.
     func root(_ id: String, lowers: [FilePath], driver: StorageDriver) throws(DrydockError) -> RootFileSystem {
         switch driver {
-        case .overlay: return .overlay(lower: try initLayer() + lowers, upper: upper(id), work: work(id))
+        case .overlay: return .overlay(lower: try lowers + initLayer(), upper: upper(id), work: work(id))
         case .vfs: return .directory(upper(id))
         case .fuse:
-            return .directory(try FuseOverlay(runtime.directory(id)).mount(initLayer() + lowers, upper(id), work(id)))
+            return .directory(try FuseOverlay(runtime.directory(id)).mount(lowers + initLayer(), upper(id), work(id)))
         }
     }
 
-    /// A layer between those of the image and the container's own, with the file by which programs know that they are in
-    /// a container of Docker's. It is no change of the container's, so neither `diff` nor `commit` knows it.
-    private func initLayer() throws(DrydockError) -> [FilePath] {
+    /// A layer below those of the image: the file by which programs know that they are in a container of Docker's, and
+    /// the places that a runtime mounts something on, where the image has none. Docker makes the same at `create`. They are
+    /// no change of the container's, so neither `diff` nor `commit` knows them; `export` and `cp` do.
+    func initLayer() throws(DrydockError) -> [FilePath] {
         let directory = home.path.appending("init-layer")
-        if !Files.exists(directory.appending(".dockerenv")) {
-            try Files.makeDirectories(directory)
-            try AtomicFile.write(
-                [], to: directory.appending(".dockerenv"),
-                mode: [
-                    .ownerReadWriteExecute, .groupReadExecute, .otherReadExecute,
-                ], durable: false)
+        let last = directory.appending("etc/mtab")
+        if !Files.exists(last) {
+            for name in ["dev/pts", "dev/shm", "etc", "proc", "sys"] {
+                try Files.makeDirectories(directory.appending(name))
+            }
+            for name in [".dockerenv", "dev/console", "etc/hostname", "etc/hosts", "etc/resolv.conf"] {
+                try AtomicFile.write(
+                    [], to: directory.appending(name),
+                    mode: [
+                        .ownerReadWriteExecute, .groupReadExecute, .otherReadExecute,
+                    ], durable: false)
+            }
+            guard symlink("/proc/mounts", last.string) == 0 || errno == EEXIST else {
+                throw .system("make \(last)", errno: errno)
+            }
         }
         return [directory]
     }
@@ -75,6 +87,7 @@ private struct FuseOverlay {
             record, .writeOnly, options: [.create, .truncate], permissions: [.ownerReadWrite])
         try Files.write(Array("\(child.pid) \(ProcessHandle.startTime(child.pid) ?? 0)".utf8), to: file.number)
         let deadline = WallClock.now + 20_000_000_000
+        var patience = Patience()
         while true {
             let device = try? FileAt.status(FileAt.workingDirectory, merged.string).device
             if let device, device != before { return merged }
@@ -84,7 +97,7 @@ private struct FuseOverlay {
                     reason: access("/dev/fuse", R_OK | W_OK) == 0 ? nil : "this user may not open /dev/fuse",
                     remedy: "Choose another driver: \(StorageDriver.variable)=vfs", exitStatus: 125)
             }
-            usleep(2000)
+            patience.pause()
         }
     }
 

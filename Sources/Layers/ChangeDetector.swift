@@ -148,6 +148,9 @@ private struct ChangeWalk {
     }
 
     private func isStub(_ path: ArchivePath, _ status: FileStatus) -> Bool {
-        leavingOut.contains(path) && (status.isRegular ? status.size == 0 : status.isCharacterDevice)
+        guard leavingOut.contains(path) else { return false }
+        // The only link among them is /etc/mtab.
+        if status.isSymbolicLink { return path.filePath == "/etc/mtab" }
+        return status.isRegular ? status.size == 0 : status.isCharacterDevice
     }
 }

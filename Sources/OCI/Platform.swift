@@ -79,6 +79,12 @@ public struct Platform: Hashable, Sendable {
         return os == other.os && architecture == other.architecture && usual(self) == usual(other)
     }
 
+    /// Whether an image for this platform is what was asked for: it, or an older variant, or one that names no variant.
+    public func runs(as wanted: Platform) -> Bool {
+        if os == wanted.os, architecture == wanted.architecture, variant == nil { return true }
+        return wanted.compatible.contains { matches($0) }
+    }
+
     /// The platforms whose images run on this one, the best first: this one, then older variants of the same processor,
     /// then the processors that it runs as well (containerd's order).
     public var compatible: [Platform] {
