@@ -24,6 +24,9 @@ extension Engine {
         if let memory = request.memory, memory > 0, memory < 6 << 20 {
             throw DrydockError(.invalidArgument, "Minimum memory limit allowed is 6MB")
         }
+        if let weight = request.blockWeight, weight != 0, !(10...1000).contains(weight) {
+            throw DrydockError(.invalidArgument, "Range of blkio weight is from 10 to 1000")
+        }
         if let memory = request.memory, memory > 0, let swap = request.memorySwap ?? document.number("MemorySwap"),
             swap > 0, swap < memory
         {
@@ -67,6 +70,8 @@ extension UpdateRequest {
         limits.cpuPeriod = cpuPeriod
         limits.cpuQuota = cpuQuota
         limits.cpus = cpusetCPUs
+        limits.memoryNodes = cpusetMemoryNodes
+        limits.blockWeight = blockWeight
         if let nanoCPUs {
             limits.cpuPeriod = 100_000
             limits.cpuQuota = nanoCPUs > 0 ? nanoCPUs / 10_000 : -1
@@ -80,9 +85,10 @@ extension UpdateRequest {
         let numbers = [
             ("Memory", memory), ("MemoryReservation", memoryReservation), ("MemorySwap", memorySwap),
             ("NanoCpus", nanoCPUs), ("CpuShares", cpuShares), ("CpuQuota", cpuQuota), ("CpuPeriod", cpuPeriod),
-            ("PidsLimit", pids),
+            ("PidsLimit", pids), ("BlkioWeight", blockWeight),
         ]
         for (key, value) in numbers { if let value { host = host.setting(key, .int(value)) } }
+        if let cpusetMemoryNodes { host = host.setting("CpusetMems", .string(cpusetMemoryNodes)) }
         if let cpusetCPUs { host = host.setting("CpusetCpus", .string(cpusetCPUs)) }
         if let restart { host = host.setting("RestartPolicy", ContainerDocument.restartPolicy(restart)) }
         return host

@@ -82,8 +82,8 @@ extension IsolationRequest {
         case let mode where mode.hasPrefix("container:") && mode.count > 10: break
         default: throw Self.wrong("invalid IPC mode: \(ipcMode)")
         }
-        if request.network == "host", request.privileged == false, cgroupnsMode == "host", usernsMode == "host" {
-            return
+        if !technology.isEmpty, technology.lowercased() != "default" {
+            throw Self.wrong("Invalid isolation: \"\(technology)\" - linux only supports 'default'")
         }
         if !runtime.isEmpty, !["drydock", "runc", "io.containerd.runc.v2"].contains(runtime) {
             throw Self.wrong(
@@ -196,7 +196,9 @@ extension IsolationRequest {
         lost("pids", pidsLimit > 0, "PIDs limit capabilities")
         lost("cpu", nanoCPUs > 0 || cpuQuota > 0 || cpuShares > 0 || cpuPeriod > 0, "CPU cfs limits")
         lost("cpuset", !cpus.isEmpty || !memoryNodes.isEmpty, "cpuset")
-        if swappiness >= 0, !usable.contains("memory") {
+        var hasSwappiness = usable.contains("memory")
+        if case .unified = Cgroups.layout() { hasSwappiness = false }
+        if swappiness >= 0, !hasSwappiness {
             warnings.append(
                 "Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded."
             )

@@ -78,6 +78,8 @@ public struct IsolationRequest: Sendable {
     public var annotations: [String: String] = [:]
     /// `--cgroup-parent`
     public var cgroupParent = ""
+    /// `--isolation`: empty or `default`, however it is spelled.
+    public var technology = ""
     /// `--runtime`
     public var runtime = ""
     /// `--cidfile`, shown in the document only.
@@ -136,6 +138,7 @@ public struct IsolationRequest: Sendable {
         map("Sysctls", sysctls)
         map("Annotations", annotations)
         text("Runtime", runtime)
+        text("Isolation", technology)
         number("CpuShares", cpuShares)
         number("Memory", memory)
         number("NanoCpus", nanoCPUs)

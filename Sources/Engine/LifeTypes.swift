@@ -42,6 +42,10 @@ public struct UpdateRequest: Sendable {
     public var cpuPeriod: Int64?
     /// `--cpuset-cpus`
     public var cpusetCPUs: String?
+    /// `--cpuset-mems`
+    public var cpusetMemoryNodes: String?
+    /// `--blkio-weight`, 10 to 1000.
+    public var blockWeight: Int64?
     /// `--pids-limit`; -1 is no limit.
     public var pids: Int64?
     /// `--memory-swap` in bytes; -1 is no limit.

@@ -203,7 +203,9 @@ public final class ContainerCgroup: Sendable {
     private static func hand(downFrom place: FilePath) {
         let file = place.appending("cgroup.subtree_control")
         let active = (Files.line(file) ?? "").split(separator: " ")
-        for controller in ["memory", "pids", "cpu", "cpuset", "io"] where !active.contains(Substring(controller)) {
+        let known: Set<Substring> = ["cpu", "cpuset", "hugetlb", "io", "memory", "pids"]
+        let offered = (Files.line(place.appending("cgroup.controllers")) ?? "").split(separator: " ")
+        for controller in offered where known.contains(controller) && !active.contains(controller) {
             try? Files.write(Array("+\(controller)".utf8), toFile: file)
         }
     }

@@ -20,6 +20,10 @@ public struct CgroupLimits: Sendable, Equatable {
     public var cpuPeriod: Int64?
     /// The processors that may be used: `0-3,7`.
     public var cpus: String?
+    /// The memory nodes that may be used.
+    public var memoryNodes: String?
+    /// The share of disks where others want them too, 10 to 1000; 0 leaves it as it is.
+    public var blockWeight: Int64?
 
     /// Changes nothing.
     public init() {}
@@ -104,8 +108,13 @@ public struct CgroupLimits: Sendable, Equatable {
         if cpuQuota != nil || cpuPeriod != nil {
             cpu.append(("cpu.max", "\(number(cpuQuota ?? -1, unlimited: "max")) \(cpuPeriod ?? 100_000)"))
         }
-        return [("memory", memory), ("cpu", cpu)] + common
+        var io: [(String, String)] = []
+        if let value = blockWeight, value > 0 { io.append(("io.weight", "default \(Self.ioWeight(value))")) }
+        return [("memory", memory), ("cpu", cpu), ("io", io)] + common
     }
+
+    /// The weight of version 2, 1 to 10000, for one of version 1, 10 to 1000 (runc's conversion).
+    public static func ioWeight(_ weight: Int64) -> Int64 { 1 + (max(10, min(1000, weight)) - 10) * 9999 / 990 }
 
     private var separate: [(String, [(String, String)])] {
         var memory: [(String, String)] = []
@@ -117,7 +126,15 @@ public struct CgroupLimits: Sendable, Equatable {
         if let value = cpuShares, value > 0 { cpu.append(("cpu.shares", String(value))) }
         if let value = cpuPeriod { cpu.append(("cpu.cfs_period_us", String(value))) }
         if let value = cpuQuota { cpu.append(("cpu.cfs_quota_us", String(value))) }
-        return [("memory", memory), ("cpu", cpu)] + common
+        var blkio: [(String, String)] = []
+        if let value = blockWeight, value > 0 {
+            // The scheduler that has weights brings the file.
+            let file = ["blkio.weight", "blkio.bfq.weight"].first {
+                Files.exists(FilePath("/sys/fs/cgroup/blkio").appending($0))
+            }
+            if let file { blkio.append((file, String(value))) }
+        }
+        return [("memory", memory), ("cpu", cpu), ("blkio", blkio)] + common
     }
 
     private var common: [(String, [(String, String)])] {
@@ -125,6 +142,7 @@ public struct CgroupLimits: Sendable, Equatable {
         if let pids { processes.append(("pids.max", number(pids, unlimited: "max"))) }
         var cpuset: [(String, String)] = []
         if let cpus { cpuset.append(("cpuset.cpus", cpus)) }
+        if let memoryNodes { cpuset.append(("cpuset.mems", memoryNodes)) }
         return [("pids", processes), ("cpuset", cpuset)]
     }
 

@@ -127,7 +127,10 @@ public struct CgroupResources: Sendable, Hashable {
         }
         add("cpuset.cpus", cpus)
         add("cpuset.mems", memoryNodes)
-        if let blockWeight { add("io.weight", "default \(blockWeight)", optional: true) }
+        if let blockWeight {
+            add("io.bfq.weight", String(blockWeight), optional: true)
+            add("io.weight", "default \(CgroupLimits.ioWeight(blockWeight))", optional: true)
+        }
         for (file, value) in unifiedFiles.sorted(by: { $0.key < $1.key }) { add(file, value) }
         return result + unifiedLines
     }

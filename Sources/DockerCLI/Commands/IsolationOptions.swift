@@ -18,6 +18,7 @@ extension CreateOptions {
         isolation.sharedMemorySize = bytes("shm-size")
         isolation.ulimits = invocation.list("ulimit").compactMap(Self.ulimit)
         isolation.sysctls = Self.map(invocation.list("sysctl"))
+        isolation.technology = text("isolation")
         isolation.annotations = Self.map(invocation.list("annotation"))
         for device in invocation.list("device") { isolation.devices.append(try Self.device(device)) }
         isolation.deviceRules = invocation.list("device-cgroup-rule")

@@ -4,11 +4,19 @@ import Engine
 /// `docker update`.
 enum UpdateCommand {
     static let flags = [
+        Flag(
+            "blkio-weight", nil, .string, type: "uint16",
+            "Block IO (relative weight), between 10 and 1000, or 0 to disable (default 0)",
+            check: FlagChecks.unsigned16),
         Flag("cpu-period", nil, .int, "Limit CPU CFS (Completely Fair Scheduler) period"),
         Flag("cpu-quota", nil, .int, "Limit CPU CFS (Completely Fair Scheduler) quota"),
         Flag("cpu-shares", "c", .int, "CPU shares (relative weight)"),
         Flag("cpus", nil, .string, type: "decimal", "Number of CPUs"),
         Flag("cpuset-cpus", nil, .string, "CPUs in which to allow execution (0-3, 0,1)"),
+        Flag("cpuset-mems", nil, .string, "MEMs in which to allow execution (0-3, 0,1)"),
+        Flag(
+            "kernel-memory", nil, .string, type: "bytes", "Kernel memory limit (deprecated)", check: FlagChecks.bytes
+        ).hidden,
         Flag("memory", "m", .string, type: "bytes", "Memory limit"),
         Flag("memory-reservation", nil, .string, type: "bytes", "Memory soft limit"),
         Flag(
@@ -33,6 +41,8 @@ enum UpdateCommand {
         request.cpuQuota = invocation.int("cpu-quota").map(Int64.init)
         request.cpuPeriod = invocation.int("cpu-period").map(Int64.init)
         request.pids = invocation.int("pids-limit").map(Int64.init)
+        request.blockWeight = invocation.string("blkio-weight").flatMap { Int64($0) }
+        request.cpusetMemoryNodes = invocation.string("cpuset-mems")
         request.cpusetCPUs = invocation.string("cpuset-cpus")
         if let text = invocation.string("cpus") {
             guard let count = Double(text), count >= 0, count < 1e6 else {

@@ -96,6 +96,11 @@ struct CommandLineReader {
                     wrong.remedy = Spelling.nearest(to: name, among: spec.flags.map(\.name)).map { "--" + $0 }
                 }
                 return .wrong(.usage(wrong))
+            case .missing(let name) where Flags.windowsOnly.contains(name):
+                let message =
+                    "\"--\(name)\" is only supported on a Docker daemon running on windows, but the Docker daemon is "
+                    + "running on linux"
+                return .wrong(.client(DrydockError(.unsupported, message)))
             case .missing(let name):
                 return .wrong(
                     .client(

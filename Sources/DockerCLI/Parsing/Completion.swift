@@ -54,7 +54,7 @@ struct Completion {
             if parts.count == 2, let flag = spec.flag(named: String(parts[0].dropFirst(2))) {
                 return values(of: flag, prefix: parts[0] + "=")
             }
-            return Candidates(words: spec.flags.map { "--" + $0.name } + ["--help"])
+            return Candidates(words: spec.flags.filter { !$0.isHidden }.map { "--" + $0.name } + ["--help"])
         }
         return operand(spec, place)
     }

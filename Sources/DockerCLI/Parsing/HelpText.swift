@@ -73,7 +73,7 @@ struct HelpText {
     func options(_ flags: [Flag]) -> String {
         var left: [String] = []
         var right: [String] = []
-        for flag in flags.sorted(by: { $0.name < $1.name }) {
+        for flag in flags.sorted(by: { $0.name < $1.name }) where !flag.isHidden {
             let names = flag.letter.map { "  -\($0), --\(flag.name)" } ?? "      --\(flag.name)"
             left.append(flag.typeName.isEmpty ? names : "\(names) \(flag.typeName)")
             right.append(flag.shownPreset.map { "\(flag.help) (default \($0))" } ?? flag.help)

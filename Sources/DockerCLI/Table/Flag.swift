@@ -40,6 +40,8 @@ struct Flag: Sendable {
     var names: CompletionKind?
     /// A name that still works and that the help does not show: `--net`.
     var oldName: String?
+    /// Whether the help is silent about it: it is taken as Docker takes it, but has no effect any more.
+    var isHidden = false
     /// Says what is wrong with a value; nil where nothing is.
     var check: (@Sendable (String) -> String?)?
 
@@ -68,6 +70,13 @@ struct Flag: Sendable {
         self.names = names
         self.oldName = oldName
         self.check = check
+    }
+
+    /// The same flag, which the help does not show.
+    var hidden: Flag {
+        var flag = self
+        flag.isHidden = true
+        return flag
     }
 
     private static func typeName(of kind: Kind) -> String {

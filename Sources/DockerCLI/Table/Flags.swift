@@ -87,10 +87,13 @@ enum Flags {
     }
 
     /// Docker's flags of `create` and `run` that are not here yet.
-    static let missingAtCreate = [
-        "blkio-weight-device", "cpu-count", "cpu-percent", "cpu-rt-period", "cpu-rt-runtime", "device-read-bps",
-        "device-read-iops", "device-write-bps", "device-write-iops", "gpus", "ip", "ip6", "isolation",
-        "kernel-memory", "link", "link-local-ip", "network-alias", "storage-opt", "use-api-socket", "volume-driver",
-        "volumes-from",
-    ]
+    static let missingAtCreate =
+        [
+            "blkio-weight-device", "cpu-rt-period", "cpu-rt-runtime", "device-read-bps", "device-read-iops",
+            "device-write-bps", "device-write-iops", "gpus", "ip", "ip6", "link", "link-local-ip", "network-alias",
+            "storage-opt", "use-api-socket", "volume-driver", "volumes-from",
+        ] + windowsOnly
+
+    /// Flags that Docker's client refuses for a daemon on Linux.
+    static let windowsOnly = ["cpu-count", "cpu-percent", "io-maxbandwidth", "io-maxiops"]
 }

@@ -40,6 +40,9 @@ extension Flags {
         Flag("expose", nil, .list, "Expose a port or a range of ports"),
         Flag("group-add", nil, .list, "Add additional groups to join"),
         Flag("ipc", nil, .string, "IPC mode to use", values: ["host", "none", "private", "shareable"]),
+        Flag("isolation", nil, .string, "Container isolation technology", values: ["default"]),
+        // Docker 28 takes it and does nothing with it: the kernel has no such limit any more.
+        bytes("kernel-memory", nil, "Kernel memory limit"),
         Flag("mac-address", nil, .string, "Container MAC address (e.g., 92:d0:c6:0a:29:33)"),
         bytes("memory", "m", "Memory limit"),
         bytes("memory-reservation", nil, "Memory soft limit"),

@@ -48,7 +48,7 @@ extension CommandTable {
             "container update", aliases: ["update"], "[OPTIONS] \(many)",
             "Update configuration of one or more containers", flags: UpdateCommand.flags, .atLeast(1), needs: reads,
             operands: [.container],
-            missingFlags: ["blkio-weight", "cpu-rt-period", "cpu-rt-runtime", "cpuset-mems"],
+            missingFlags: ["cpu-rt-period", "cpu-rt-runtime"],
             action: UpdateCommand.update),
         CommandSpec(
             "system events", aliases: ["events"], "[OPTIONS]", "Get real time events from the server",
