@@ -221,6 +221,47 @@ struct RuntimeFlagsTests {
             missing.errors.contains("chdir to cwd (\"/missing\") set in config.json failed: no such file or directory"))
     }
 
+    @Test("Flags that are Windows' or without effect today are taken or refused as by Docker 28")
+    func foreign() throws {
+        let it = try prepared(Actor.available.contains(.root) ? .root : .user)
+        func run(_ options: String...) -> Outcome {
+            it.docker(["run", "--rm", "--network", "none"] + options + ["alpine:3.5", "true"])
+        }
+        let isolation = run("--isolation", "hyperv")
+        #expect(
+            isolation.status == 125
+                && isolation.errors.contains("Invalid isolation: \"hyperv\" - linux only supports 'default'"))
+        #expect(run("--isolation", "Default").all.isEmpty)
+        #expect(run("--kernel-memory", "8m").all.isEmpty)
+        #expect(
+            run("--kernel-memory", "8q").errors.contains(
+                "invalid argument \"8q\" for \"--kernel-memory\" flag: invalid size: '8q'"))
+        for flag in ["cpu-count", "cpu-percent", "io-maxiops", "io-maxbandwidth"] {
+            let out = run("--\(flag)=1")
+            #expect(out.status == 1)
+            #expect(
+                out.errors
+                    == "\"--\(flag)\" is only supported on a Docker daemon running on windows, but the Docker daemon is running on linux\n"
+            )
+        }
+    }
+
+    @Test("--platform never runs the local image of another one")
+    func platform() throws {
+        let it = try prepared(Actor.available.contains(.root) ? .root : .user)
+        let refusal =
+            "image with reference alpine:3.5 was found but its platform (linux/amd64) does not match the specified platform (linux/arm64)"
+        let native = Bench.run(["uname", "-m"]).output == "x86_64\n"
+        let (own, other) = native ? ("linux/amd64", "linux/arm64") : ("linux/arm64", "linux/amd64")
+        #expect(it.docker("run", "--rm", "--network", "none", "--platform", own, "alpine:3.5", "true").status == 0)
+        let never = it.docker("run", "--pull", "never", "--platform", other, "alpine:3.5", "true")
+        #expect(never.status == 125, "\(never.all)")
+        if native { #expect(never.errors.contains(refusal), "\(never.all)") }
+        let missing = it.docker("run", "--platform", other, "alpine:3.5", "true")
+        #expect(missing.status == 125 && missing.errors.contains("Unable to find image 'alpine:3.5' locally\n"))
+        #expect(it.docker("ps", "-aq").output.isEmpty)
+    }
+
     @Test("The container's ID goes into a file, once")
     func identityFile() throws {
         let it = try prepared(Actor.available.contains(.root) ? .root : .user)
