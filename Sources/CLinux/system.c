@@ -356,8 +356,12 @@ ssize_t cl_receive(int channel, void *buffer, size_t size, int *descriptor) {
     struct msghdr message = {.msg_iov = &area, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
     ssize_t received;
     *descriptor = -1;
-    while ((received = recvmsg(channel, &message, MSG_CMSG_CLOEXEC)) < 0)
+    int reset = 0;
+    while ((received = recvmsg(channel, &message, MSG_CMSG_CLOEXEC)) < 0) {
+        // Who ends without having read all its answers is told of first; what it had sent before is still there.
+        if (errno == ECONNRESET && reset++ == 0) continue;
         if (errno != EINTR) return errno == ECONNRESET ? 0 : -errno;
+    }
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     if (header && header->cmsg_type == SCM_RIGHTS) memcpy(descriptor, CMSG_DATA(header), sizeof(int));
     return received;

@@ -37,6 +37,13 @@ public enum ChangeDetector {
         "/etc/hosts", "/etc/mtab", "/etc/resolv.conf", "/proc", "/sys",
     ]
 
+    /// Whether what lies at one of these paths is what the runtime made there.
+    static func isStub(_ path: ArchivePath, _ status: FileStatus) -> Bool {
+        // The only link among them is /etc/mtab.
+        if status.isSymbolicLink { return path.filePath == "/etc/mtab" }
+        return status.isRegular ? status.size == 0 : status.isCharacterDevice
+    }
+
     /// The changes, in the order of a walk with sorted names: a directory comes before what is in it.
     ///
     /// As Docker has it: what is in `upper` and in the image is changed, what is only in `upper` is added, a whiteout is
@@ -148,9 +155,6 @@ private struct ChangeWalk {
     }
 
     private func isStub(_ path: ArchivePath, _ status: FileStatus) -> Bool {
-        guard leavingOut.contains(path) else { return false }
-        // The only link among them is /etc/mtab.
-        if status.isSymbolicLink { return path.filePath == "/etc/mtab" }
-        return status.isRegular ? status.size == 0 : status.isCharacterDevice
+        leavingOut.contains(path) && ChangeDetector.isStub(path, status)
     }
 }

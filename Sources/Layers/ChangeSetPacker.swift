@@ -50,7 +50,7 @@ struct ChangeSetPacker {
             let isMountPoint = leavingOut.contains(child.path) && !child.isBelow
             if status.isDirectory {
                 try pack(directory: child, status, in: directory, owners, isMountPoint)
-            } else if !(isMountPoint && (status.isRegular ? status.size == 0 : status.isCharacterDevice)),
+            } else if !(isMountPoint && ChangeDetector.isStub(child.path, status)),
                 try isChanged(child, status, in: directory, owners)
             {
                 try writePending()

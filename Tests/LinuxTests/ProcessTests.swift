@@ -1,3 +1,4 @@
+import CLinux
 import Diagnostics
 import Glibc
 import Linux
@@ -14,6 +15,21 @@ struct ProcessTests {
         #expect(ended.status == 3)
         #expect(ended.text == "a b-value\nin\n")
         #expect(String(decoding: ended.error, as: UTF8.self) == "oops\n")
+    }
+
+    @Test("What a child said before it ended is heard, also where it did not read all its answers")
+    func lastWords() throws {
+        var ends: [Int32] = [0, 0]
+        try #require(socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue), 0, &ends) == 0)
+        defer { close(ends[0]) }
+        #expect(write(ends[0], "answer", 6) == 6)
+        #expect(write(ends[1], "why", 3) == 3)
+        close(ends[1])
+        var buffer = [UInt8](repeating: 0, count: 16)
+        var descriptor: Int32 = -1
+        #expect(cl_receive(ends[0], &buffer, buffer.count, &descriptor) == 3)
+        #expect(buffer.prefix(3) == Array("why".utf8)[...])
+        #expect(cl_receive(ends[0], &buffer, buffer.count, &descriptor) == 0)
     }
 
     @Test("A program that a signal ended has the status 128 and the signal")
