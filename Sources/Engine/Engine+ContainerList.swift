@@ -2,6 +2,7 @@ public import Diagnostics
 import ImageStore
 import OCI
 import Runtime
+import SystemPackage
 
 extension Engine {
     /// See `EngineOperations`.
@@ -9,23 +10,23 @@ extension Engine {
         all: Bool, sizes: Bool, matching filters: Filters
     ) throws(DrydockError) -> [ContainerSummary] {
         let filter = try ContainerFilter(filters, engine: self)
-        var names: [String: Digest?] = [:]
+        let entries = try store.containers(reading: ListedValues.paths)
+        let names = try store.images(spelled: Set(entries.map { ListedValues($0.values).text(.image) }))
+        let imageSizes = sizes ? try store.imageSizes() : [:]
         var lines: [ContainerSummary] = []
-        for entry in try store.containers(reading: ListedValues.paths) {
+        for entry in entries {
             let state = try runtime.state(entry.id)
             if removesItself(entry.id, state) { continue }
             guard all || filter.impliesAll || state.isRunning else { continue }
             var line = Self.summary(entry, state)
             if let info = state.running, info.monitor != 0 { line.health = runtime.health(entry.id)?["Status"]?.string }
             if line.image != entry.image?.description {
-                if names[line.image] == nil { names[line.image] = .some(try? store.image(line.image).id) }
-                if let image = entry.image, names[line.image] != .some(image) { line.image = image.short }
+                if let image = entry.image, names[line.image] != image { line.image = image.short }
             }
             guard filter.accepts(line, created: entry.created) else { continue }
             if sizes {
-                let own = DiskUsage.bytes(below: upper(entry.id))
-                let image = try entry.image.flatMap { image throws(DrydockError) in try store.image(id: image)?.size }
-                line.size = (own, image ?? 0)
+                let own = DiskUsage.bytes(below: "\(runtime.containers.string)/\(entry.id)/upper")
+                line.size = (own, entry.image.flatMap { imageSizes[$0] } ?? 0)
             }
             lines.append(line)
         }

@@ -2,6 +2,7 @@ public import Diagnostics
 import ImageStore
 import OCI
 import Runtime
+import SystemPackage
 
 extension Engine {
     /// See `EngineOperations`.
@@ -37,7 +38,7 @@ extension Engine {
             json = json.setting("NetworkSettings", Self.networkSettings(info.network, record.id, document))
         }
         if size {
-            let own = DiskUsage.bytes(below: upper(record.id))
+            let own = DiskUsage.bytes(below: upper(record.id).string)
             let image = try record.image.flatMap { image throws(DrydockError) in try store.image(id: image)?.size }
             json = json.setting("SizeRw", .int(own)).setting("SizeRootFs", .int(own + (image ?? 0)))
         }

@@ -122,7 +122,7 @@ extension Engine {
             guard filter.accepts(created: record.created / 1_000_000_000, labels: document.config.labels) else {
                 continue
             }
-            let size = DiskUsage.bytes(below: upper(record.id))
+            let size = DiskUsage.bytes(below: upper(record.id).string)
             do throws(DrydockError) {
                 try removeContainer(record.id, force: false, volumes: false)
             } catch  where error.code == .notFound || error.code == .conflict {

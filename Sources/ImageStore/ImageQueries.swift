@@ -31,6 +31,25 @@ extension ImageStore {
         }
     }
 
+    /// The sizes of all images, in bytes.
+    public func imageSizes() throws(DrydockError) -> [Digest: Int64] {
+        try read { database in
+            var sizes: [Digest: Int64] = [:]
+            let rows = try Row.fetchCursor(database, sql: "SELECT id, size FROM images")
+            while let row = try rows.next() { sizes[try ImageStore.digest(row[0])] = row[1] }
+            return sizes
+        }
+    }
+
+    /// The images that some names mean, as `image(_:)` finds them; names that mean none are left out.
+    public func images(spelled names: Set<String>) throws(DrydockError) -> [String: Digest] {
+        try read { database in
+            var found: [String: Digest] = [:]
+            for name in names { found[name] = try database.imageID(spelled: name) }
+            return found
+        }
+    }
+
     /// All unpacked layers, in no particular order.
     public func allLayers() throws(DrydockError) -> [LayerRecord] {
         try read { database in

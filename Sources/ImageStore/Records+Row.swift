@@ -67,9 +67,8 @@ extension Database {
 
     func imageID(named reference: Reference) throws -> Digest? {
         let wanted = reference.digest.map { reference.pinned(to: $0) } ?? reference.withDefaultTag
-        return try String.fetchOne(
-            self, sql: "SELECT image FROM names WHERE name = ?", arguments: [wanted.description]
-        ).map { try Digest($0) }
+        let statement = try cachedStatement(sql: "SELECT image FROM names WHERE name = ?")
+        return try String.fetchOne(statement, arguments: [wanted.description]).map { try ImageStore.digest($0) }
     }
 
     /// Docker's way to find an image: by name, then by ID, then by the beginning of an ID.
@@ -82,7 +81,7 @@ extension Database {
             remedy: "docker image ls shows the images that are here; docker image pull fetches others.")
     }
 
-    private func imageID(spelled text: String) throws -> Digest? {
+    func imageID(spelled text: String) throws -> Digest? {
         if let id = try? Digest(text) { return try image(id)?.id }
         if let reference = try? Reference(parsing: text), let id = try imageID(named: reference) { return id }
         let prefix = text.hasPrefix("sha256:") ? String(text.dropFirst(7)) : text

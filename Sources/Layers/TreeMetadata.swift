@@ -63,12 +63,21 @@ extension TreeWriter {
         var position: Int64 = 0
         try content { bytes, offset throws(DrydockError) in
             do throws(Errno) {
-                if offset != position { try FileAt.seek(fd, to: offset) }
-                try FileAt.writeAll(fd, bytes)
+                var start = 0
+                while start < bytes.count {
+                    let isShort = bytes.count < ZeroRuns.shortest
+                    let end = isShort ? bytes.count : ZeroRuns.endOfData(bytes, from: start, at: offset)
+                    if end > start {
+                        let wanted = offset + Int64(start)
+                        if wanted != position { try FileAt.seek(fd, to: wanted) }
+                        try FileAt.writeAll(fd, UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+                        position = offset + Int64(end)
+                    }
+                    start = end < bytes.count ? ZeroRuns.endOfZeros(bytes, from: end) : end
+                }
             } catch {
                 throw systemFailure(error, "write", path.joined)
             }
-            position = offset + Int64(bytes.count)
         }
         if position < size {
             try attempt("write", path) { () throws(Errno) in try FileAt.truncate(fd, to: size) }

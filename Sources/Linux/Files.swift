@@ -7,17 +7,25 @@ public import SystemPackage
 public enum Files {
     /// Everything in a file, or nil where it does not exist.
     public static func readIfPresent(_ path: FilePath) throws(DrydockError) -> [UInt8]? {
-        do {
-            return try read(path)
-        } catch {
-            if error.errno == ENOENT || error.errno == ENOTDIR { return nil }
-            throw error
+        try readIfPresent(path.string)
+    }
+
+    /// The same for a path that is text already. Quick where there is nothing, as lists of a thousand containers need it.
+    public static func readIfPresent(_ path: String) throws(DrydockError) -> [UInt8]? {
+        let number: Int32
+        do throws(Errno) { number = try FileAt.open(FileAt.workingDirectory, path, O_RDONLY) } catch {
+            if error == .noSuchFileOrDirectory || error == .notDirectory { return nil }
+            throw .system("open \(path)", errno: error.rawValue)
         }
+        return try read(OwnedDescriptor(number), path)
     }
 
     /// Everything in a file.
     public static func read(_ path: FilePath) throws(DrydockError) -> [UInt8] {
-        let file = try OwnedDescriptor.open(path, .readOnly)
+        try read(try OwnedDescriptor.open(path, .readOnly), path.string)
+    }
+
+    private static func read(_ file: OwnedDescriptor, _ path: String) throws(DrydockError) -> [UInt8] {
         var bytes: [UInt8] = []
         var block = [UInt8](repeating: 0, count: 16384)
         while true {

@@ -9,22 +9,20 @@ extension ContainerRuntime {
     /// A container outlives a monitor that was killed; see `RunningInfo.monitor`. The end of one that ended unseen is
     /// written down once, so that everybody sees the same.
     public func state(_ id: String) throws(DrydockError) -> ContainerState {
-        let directory = directory(id)
-        if let exit = try json("exit.json", in: directory) { return .exited(ExitInfo(exit)) }
-        guard let run = try json("run.json", in: directory).map(RunRecord.init) else { return try begun(id) }
-        let isLocked = FileLock.isHeld(directory.appending("monitor.lock"))
+        if let exit = try json("exit.json", of: id) { return .exited(ExitInfo(exit)) }
+        guard let run = try json("run.json", of: id).map(RunRecord.init) else { return try begun(id) }
+        let isLocked = FileLock.isHeld(directory(id).appending("monitor.lock"))
         if isLocked, run.mayHaveMonitor { return Self.live(run.json, monitored: true) }
         // It may have ended properly between the two looks.
-        if let exit = try json("exit.json", in: directory) { return .exited(ExitInfo(exit)) }
+        if let exit = try json("exit.json", of: id) { return .exited(ExitInfo(exit)) }
         if run.process != nil { return Self.live(run.json, monitored: false) }
         return try settle(id, run.json)
     }
 
     /// What a container is doing whose monitor has not written down that it runs.
     private func begun(_ id: String) throws(DrydockError) -> ContainerState {
-        let directory = directory(id)
-        guard let start = try json("starting.json", in: directory).map(RunRecord.init),
-            !FileLock.isHeld(directory.appending("monitor.lock")), let process = start.process
+        guard let start = try json("starting.json", of: id).map(RunRecord.init),
+            !FileLock.isHeld(directory(id).appending("monitor.lock")), let process = start.process
         else { return .created }
         // Its monitor was killed between the first instruction of the program and that.
         if start.hasBegun, start.process != nil { return Self.live(start.json, monitored: false) }
@@ -33,8 +31,8 @@ extension ContainerRuntime {
         return .created
     }
 
-    func json(_ name: String, in directory: FilePath) throws(DrydockError) -> JSONValue? {
-        guard let bytes = try Files.readIfPresent(directory.appending(name)) else { return nil }
+    func json(_ name: String, of id: String) throws(DrydockError) -> JSONValue? {
+        guard let bytes = try Files.readIfPresent("\(containers.string)/\(id)/\(name)") else { return nil }
         return try JSONValue(parsing: bytes)
     }
 

@@ -19,8 +19,8 @@ extension ContainerRuntime {
 
     /// What its monitor wrote down last.
     private func run(_ id: String) throws(DrydockError) -> JSONValue? {
-        if let run = try json("run.json", in: directory(id)) { return run }
-        return try json("starting.json", in: directory(id))
+        if let run = try json("run.json", of: id) { return run }
+        return try json("starting.json", of: id)
     }
 
     /// The first process of a container that has no monitor.
@@ -128,7 +128,7 @@ extension ContainerRuntime {
         // Somebody else may be doing the same, or starting it again.
         guard let claim = try claim(id) else { return .exited(found) }
         defer { claim.release() }
-        if let exit = try json("exit.json", in: directory(id)) { return .exited(ExitInfo(exit)) }
+        if let exit = try json("exit.json", of: id) { return .exited(ExitInfo(exit)) }
         let exit: JSONValue = [
             "code": .int(Int64(found.code)), "startedAt": .int(found.startedAt), "finishedAt": .int(found.finishedAt),
             "oom": false, "restarts": .int(Int64(found.restarts)), "stopped": .bool(found.stopped), "lost": true,

@@ -121,6 +121,27 @@ struct TarFormsTests {
         #expect(listed.text.split(separator: "\n").first == "18")
     }
 
+    @Test("that wrote out the holes of a file does not fill the disk")
+    func holes() throws {
+        let scratch = try Scratch()
+        let tree = try scratch.directory("tree")
+        let script = """
+            cd $0 && truncate -s 8M sparse && printf data | dd of=sparse bs=1 seek=3145730 conv=notrunc status=none && \
+            truncate -s 3M empty && head -c 300001 /dev/zero > zeros && head -c 70000 /dev/urandom >> zeros && printf x > small
+            """
+        let made = try ChildProcess.run("bash", ["bash", "-c", script, tree.string])
+        try #require(made.status == 0, "\(String(decoding: made.error, as: UTF8.self))")
+        let tar = Bytes()
+        let written = try LayerWriter.write(directory: tree, compression: .none, to: tar.sink)
+        let copy = try scratch.directory("copy")
+        #expect(try unpack(tar.all, into: copy, chunk: 200_001).diffID == written.diffID)
+        #expect(try LayerWriter.write(directory: copy, compression: .none) { _ in } == written)
+        let blocks = try ["sparse", "empty", "zeros"].reduce(Int64(0)) {
+            try $0 + FileAt.status(FileAt.workingDirectory, copy.appending($1).string).blocks
+        }
+        #expect(blocks * 512 < 512 << 10)
+    }
+
     @Test("keeps file capabilities and access control lists", .needsRoot)
     func attributes() throws {
         let scratch = try Scratch()

@@ -127,7 +127,9 @@ final class TransferDisplay: Sendable {
         state.rows[place] = row
         if redraws {
             let pause: UInt64 = 40_000_000
-            guard isNews || event.time >= before.drawnAt + pause else { return }
+            // What moves no more stands as it was drawn last.
+            let isWhole = row.total > 0 && row.current >= row.total && row.current != before.current
+            guard isNews || isWhole || event.time >= before.drawnAt + pause else { return }
             state.rows[place].drawnAt = event.time
             redraw(row, rowsBelow: state.rows.count - place)
         } else if isNews, !TransferDisplay.moves(row.phase), !showsDetail || !row.detail.isEmpty {
