@@ -26,6 +26,8 @@ struct JSONWriter {
         case .null: text += "null"
         case .bool(let value): text += value ? "true" : "false"
         case .int(let value): text += String(value)
+        // "No limit" where numbers have no sign: a double holds it only as the next power of two.
+        case .double(0x1p64): text += String(UInt64.max)
         case .double(let value):
             text += value == value.rounded() && abs(value) < 1e15 ? String(Int64(value)) : String(value)
         case .string(let value): write(string: value)

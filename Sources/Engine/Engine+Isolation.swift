@@ -29,6 +29,7 @@ extension Engine {
         spec.resolverOptions = document.strings("HostConfig.DnsOptions")
         spec.hardwareAddress = document.json.at("Config.MacAddress")?.string ?? ""
         spec.cgroupParent = text("CgroupParent")
+        for (key, value) in host["Annotations"]?.pairs ?? [] { spec.annotations[key] = value.string ?? "" }
         spec.hidesSystemPaths = host["MaskedPaths"]?.array?.isEmpty != true
         spec.limits = (host["Ulimits"]?.array ?? []).compactMap { limit in
             guard let number = ResourceLimit.numbers[limit["Name"]?.string ?? ""] else { return nil }

@@ -149,6 +149,11 @@ extension IsolationRequest {
             let word = processors == 1 ? "is only 1 CPU" : "are only \(processors) CPUs"
             throw Self.wrong("Range of CPUs is from 0.01 to \(processors).00, as there \(word) available")
         }
+        if nanoCPUs > 0, !Self.usableControllers.contains("cpu") {
+            throw Self.wrong(
+                "NanoCPUs can not be set, as your kernel does not support CPU CFS scheduler or the cgroup is not mounted",
+                remedy: "As root, or with systemd's delegation (see 'drydock doctor'), it can be.")
+        }
         if cpuShares < 0 { throw Self.wrong("invalid CPU shares (\(cpuShares)): value must be a positive integer") }
         if cpuPeriod != 0 && !(1000...1_000_000).contains(cpuPeriod) {
             throw Self.wrong("CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)")
@@ -174,11 +179,15 @@ extension IsolationRequest {
         return warnings
     }
 
+    /// The controllers by which this machine lets this user limit something.
+    private static var usableControllers: Set<String> {
+        if UserNamespace.current != .root, case .separate = Cgroups.layout() { return [] }
+        return Set(Cgroups.controllers())
+    }
+
     /// Limits that this machine cannot apply for this user, in Docker's words.
     private var warnings: [String] {
-        let root = UserNamespace.current == .root
-        var usable = Set(Cgroups.controllers())
-        if !root, case .separate = Cgroups.layout() { usable = [] }
+        let usable = Self.usableControllers
         var warnings: [String] = []
         if oomKillDisable, case .unified = Cgroups.layout() {
             warnings.append("Your kernel does not support OomKillDisable. OomKillDisable discarded.")
@@ -187,15 +196,21 @@ extension IsolationRequest {
                 "OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources."
             )
         }
-        func lost(_ controller: String, _ asked: Bool, _ what: String) {
+        func lost(_ controller: String, _ asked: Bool, _ what: String, _ effect: String) {
             guard asked, !usable.contains(controller) else { return }
-            warnings.append(
-                "Your kernel does not support \(what) or the cgroup is not mounted. Limitation discarded.")
+            warnings.append("Your kernel does not support \(what) \(effect)")
         }
-        lost("memory", memory > 0 || memoryReservation > 0 || memorySwap > 0, "memory limit capabilities")
-        lost("pids", pidsLimit > 0, "PIDs limit capabilities")
-        lost("cpu", nanoCPUs > 0 || cpuQuota > 0 || cpuShares > 0 || cpuPeriod > 0, "CPU cfs limits")
-        lost("cpuset", !cpus.isEmpty || !memoryNodes.isEmpty, "cpuset")
+        let absent = "or the cgroup is not mounted."
+        lost("memory", memory > 0, "memory limit capabilities", "\(absent) Limitation discarded.")
+        lost("memory", memorySwap > 0, "swap limit capabilities", "\(absent) Memory limited without swap.")
+        lost("memory", memoryReservation > 0, "memory soft limit capabilities", "\(absent) Limitation discarded.")
+        lost("pids", pidsLimit > 0, "PIDs limit capabilities", "\(absent) PIDs limit discarded.")
+        lost("cpu", cpuShares > 0, "CPU shares", "\(absent) Shares discarded.")
+        lost("cpu", cpuQuota > 0 || cpuPeriod > 0, "CPU CFS scheduler.", "CPU period/quota discarded.")
+        lost("cpuset", !cpus.isEmpty || !memoryNodes.isEmpty, "cpuset", "\(absent) Cpuset discarded.")
+        if !usable.contains("io") {
+            lost("blkio", blockWeight > 0, "Block I/O weight", "\(absent) Weight discarded.")
+        }
         var hasSwappiness = usable.contains("memory")
         if case .unified = Cgroups.layout() { hasSwappiness = false }
         if swappiness >= 0, !hasSwappiness {

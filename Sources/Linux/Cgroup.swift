@@ -164,8 +164,14 @@ public final class ContainerCgroup: Sendable {
                     return directory
                 }
             }
-            if case .unified = Cgroups.layout(), let birthplace, !devices.isEmpty, UserNamespace.current == .root {
-                _ = Self.filter(devices, birthplace)
+            if case .unified = Cgroups.layout(), let birthplace, !devices.isEmpty, UserNamespace.current == .root,
+                !Self.filter(devices, birthplace)
+            {
+                throw DrydockError(
+                    .unsupported, "the container cannot be kept from the host's devices",
+                    reason: "the kernel takes no device filter for the cgroup \(birthplace)",
+                    remedy: "The kernel needs CONFIG_CGROUP_BPF, and this process CAP_BPF or CAP_SYS_ADMIN.",
+                    exitStatus: 125)
             }
         } catch {
             for directory in made + [birthplace].compactMap({ $0 }) { rmdir(directory.string) }

@@ -67,6 +67,8 @@ public struct ContainerSpec: Sendable {
     public var hidesSystemPaths = true
     /// The cgroup above its own, empty for `drydock`.
     public var cgroupParent = ""
+    /// What is noted about it for other programs (`--annotation`).
+    public var annotations: [String: String] = [:]
     /// The capabilities of the container's root.
     public var capabilities = CapabilitySet.docker
     /// Nothing is hidden, everything is allowed (`--privileged`).

@@ -43,15 +43,13 @@ extension PlanCompiler {
     /// What keeps the container's mounts from the host: all are its own, unless a volume is to follow the host (`rslave`)
     /// or to share with it (`rshared`).
     private func apart(_ mountPoint: String) -> LaunchOperation {
-        var words: [String] = []
-        for mount in spec.mounts {
-            if case .bindWith(_, _, let propagation?) = mount.source { words.append(propagation.word) }
-        }
-        if words.contains(where: { $0.hasSuffix("shared") }) { return .privateMount(above: mountPoint) }
-        if words.contains(where: { $0.hasSuffix("slave") }), let slave = Propagation("slave") {
+        switch spec.rootPropagation {
+        case "shared": return .privateMount(above: mountPoint)
+        case let word?:
+            guard let slave = Propagation(word) else { return .privateMounts }
             return .propagation(slave, recursive: true)
+        case nil: return .privateMounts
         }
-        return .privateMounts
     }
 
     private var deviceOperations: [LaunchOperation] {
@@ -139,4 +137,17 @@ extension PlanCompiler {
     }
 
     private func depth(_ path: String) -> Int { path.split(separator: "/").count }
+}
+
+extension ContainerSpec {
+    /// How the container's mounts stay connected with the host's, as its volumes ask for it: `shared`, `slave`, or nil for
+    /// not at all.
+    var rootPropagation: String? {
+        var words: [String] = []
+        for mount in mounts {
+            if case .bindWith(_, _, let propagation?) = mount.source { words.append(propagation.word) }
+        }
+        if words.contains(where: { $0.hasSuffix("shared") }) { return "shared" }
+        return words.contains { $0.hasSuffix("slave") } ? "slave" : nil
+    }
 }

@@ -48,6 +48,70 @@ struct RuntimeBundleTests {
         #expect(theirs.output == ours.output)
     }
 
+    @Test(
+        "Whatever a container was asked for, its bundle keeps to the specification's schema", arguments: Actor.available
+    )
+    func schema(actor: Actor) throws {
+        let it = try prepared(actor)
+        let folder = it.home + "/configurations"
+        try #require(Bench.run(Bench.prefix(actor) + ["mkdir", folder]).status == 0)
+        for (index, options) in Self.everything.enumerated() {
+            let made = it.docker(["create", "--name", "c\(index)"] + options + ["alpine:3.5", "true"])
+            try #require(made.status == 0, "\(options): \(made.all)")
+            let config = it.drydock(["bundle", "c\(index)"])
+            try #require(config.status == 0, "\(options): \(config.all)")
+            try config.output.write(toFile: "\(folder).\(index)", atomically: true, encoding: .utf8)
+        }
+        defer { for index in Self.everything.indices { unlink("\(folder).\(index)") } }
+        let checked = Bench.run(
+            ["python3", "-c", Self.validator] + Self.everything.indices.map { "\(folder).\($0)" })
+        #expect(checked.status == 0 && checked.output == "\(Self.everything.count) checked\n", "\(checked.all)")
+        let limits = try String(contentsOfFile: "\(folder).0", encoding: .utf8)
+        #expect(limits.contains("18446744073709551615") && limits.contains("\"who\": \"me\""), "\(limits)")
+    }
+
+    private static let everything: [[String]] = [
+        ["--ulimit", "core=-1", "--ulimit", "nofile=100:200", "--annotation", "who=me", "--network", "none"],
+        ["--privileged"], ["-it", "--init", "--stop-signal", "INT"],
+        ["--read-only", "--tmpfs", "/t:size=1m,exec", "--shm-size", "1m", "-w", "/made", "-e", "A=B"],
+        ["--cap-drop", "ALL", "--cap-add", "NET_ADMIN", "-u", "1000:1000", "--group-add", "10"],
+        ["--security-opt", "no-new-privileges", "--security-opt", "seccomp=unconfined"],
+        [
+            "-m", "64m", "--memory-swap", "128m", "--memory-reservation", "32m", "--cpu-shares", "512", "--pids-limit",
+            "50",
+        ],
+        ["--cpuset-cpus", "0", "--cpu-quota", "50000", "--cpu-period", "100000", "--blkio-weight", "100"],
+        ["-m", "10m", "--oom-kill-disable", "--memory-swappiness", "5", "--oom-score-adj", "100"],
+        ["--sysctl", "net.ipv4.ip_forward=1", "-h", "box", "--domainname", "domain", "--add-host", "a:1.2.3.4"],
+        ["--device", "/dev/null:/dev/other:rw", "--device-cgroup-rule", "c 1:* rwm", "--cgroup-parent", "/mine"],
+        [
+            "-v", "/tmp:/there:ro", "-v", "named:/named", "--mount",
+            "type=bind,src=/tmp,dst=/m,bind-propagation=rprivate",
+        ],
+        ["--pid", "host", "--ipc", "host", "--uts", "host", "--network", "host", "--cgroupns", "host"],
+        ["--ipc", "none", "--security-opt", "systempaths=unconfined", "--userns", "host"],
+    ]
+
+    /// The schema that comes with the specification; a property that it does not name is an error, too.
+    private static let validator = """
+        import json, os, sys, warnings
+        warnings.simplefilter("ignore")
+        from jsonschema import Draft4Validator, RefResolver
+        base = "/usr/share/gocode/src/github.com/opencontainers/runtime-spec/schema/"
+        schema = json.load(open(base + "config-schema.json"))
+        validator = Draft4Validator(schema, resolver=RefResolver("file://" + base + "config-schema.json", schema))
+        linux = json.load(open(base + "config-linux.json"))["linux"]["properties"]
+        for name in sys.argv[1:]:
+            document = json.load(open(name))
+            for error in validator.iter_errors(document):
+                print(name, "/".join(map(str, error.absolute_path)), error.message)
+            for where, names in ((document, schema["properties"]), (document["linux"], linux),
+                                 (document["process"], schema["properties"]["process"]["properties"])):
+                for key in where:
+                    if key not in names: print(name, "unknown property", key)
+        print(len(sys.argv) - 1, "checked")
+        """
+
     @Test("The life of a container, command by command", arguments: Actor.available)
     func life(actor: Actor) throws {
         let it = try prepared(actor)

@@ -179,7 +179,7 @@ struct RuntimeEscapeTests {
                 "run", "-d", "--name", "swapping", "--network", "none", "-v", folders[0] + ":/s", "alpine:3.5", "sh",
                 "-c", swapping
             ).status == 0)
-        for _ in 0..<12 {
+        for _ in 0..<24 {
             let out = it.docker(
                 "run", "--rm", "--network", "none", "-v", folders[0] + ":/mnt", "-v", folders[1] + ":/mnt/x:ro",
                 "alpine:3.5", "touch", "/mnt/x/written", "/mnt/d/written", "/mnt/l/written")

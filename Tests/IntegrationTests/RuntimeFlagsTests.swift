@@ -197,9 +197,25 @@ struct RuntimeFlagsTests {
     @Test("Memory, processors and processes are limited where the machine lets this user", arguments: Actor.available)
     func limits(actor: Actor) throws {
         let it = try prepared(actor)
-        let out = shell(it, "cat /proc/self/cgroup", "-m", "32m", "--cpus", "0.5", "--pids-limit", "20")
+        let out = shell(it, "cat /proc/self/cgroup", "-m", "32m", "--cpu-quota", "50000", "--pids-limit", "20")
         #expect(out.status == 0, "\(out.all)")
-        guard actor == .root else { return }
+        let processors = shell(it, "true", "--cpus", "0.5")
+        guard actor == .root else {
+            // Where the machine gives this user no such limit, Docker's daemon warns about all but this one.
+            if out.errors.contains("CPU period/quota discarded.") {
+                #expect(processors.status == 125, "\(processors.all)")
+                #expect(
+                    processors.errors.contains(
+                        "NanoCPUs can not be set, as your kernel does not support CPU CFS scheduler or the cgroup is not mounted"
+                    ))
+                #expect(
+                    out.errors.contains(
+                        "WARNING: Your kernel does not support PIDs limit capabilities or the cgroup is not mounted. PIDs limit discarded.\n"
+                    ))
+            }
+            return
+        }
+        #expect(processors.status == 0, "\(processors.all)")
         let file =
             FileManager.default.fileExists(atPath: "/sys/fs/cgroup/cgroup.controllers")
             ? "memory.max" : "memory/memory.limit_in_bytes"

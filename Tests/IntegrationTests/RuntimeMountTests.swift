@@ -40,21 +40,27 @@ struct RuntimeMountTests {
         let it = try prepared(.root)
         let folder = it.home + "/folder"
         let script = """
-            set -e; mkdir \(folder) \(folder)/in \(folder)/out; mount --bind \(folder) \(folder); mount --make-shared \(folder)
+            set -e; mkdir -p \(folder)/in \(folder)/out \(folder)/kept; mount --bind \(folder) \(folder); mount --make-shared \(folder)
+            mount -t tmpfs kept \(folder)/kept
             docker() { \(it.command(["docker"]).map { "'\($0)'" }.joined(separator: " ")) "$@"; }
             for how in rshared rslave rprivate; do
               docker run -d --name it --network none --privileged -v \(folder):/x:$how alpine:3.5 sleep 600 >/dev/null
               mount -t tmpfs host \(folder)/in
               docker exec it mount -t tmpfs inner /x/out
               echo $how in $(docker exec it grep -c ' /x/in ' /proc/mounts || true) out $(grep -c ' \(folder)/out ' /proc/mounts || true)
+              echo kept $(grep -c ' \(folder)/kept ' /proc/mounts || true)
               docker exec it umount /x/out
               umount \(folder)/in
               docker rm -f it >/dev/null
             done
+            umount \(folder)/kept
             echo left $(grep -c \(folder)/ /proc/mounts || true)
             """
         let out = Bench.run(["unshare", "-m", "bash", "-c", script])
-        #expect(out.output == "rshared in 1 out 1\nrslave in 1 out 0\nrprivate in 0 out 0\nleft 0\n", "\(out.all)")
+        #expect(
+            out.output
+                == "rshared in 1 out 1\nkept 1\nrslave in 1 out 0\nkept 1\nrprivate in 0 out 0\nkept 1\nleft 0\n",
+            "\(out.all)")
     }
 
     @Test(

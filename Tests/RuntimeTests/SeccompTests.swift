@@ -13,42 +13,6 @@ struct SeccompTests {
         return (SeccompCompiler(cache: directory), directory)
     }
 
-    /// What a filter says to a call of this machine's processor: the kernel's interpreter, in a few lines.
-    private func verdict(_ filter: [UInt8], _ number: UInt32, _ arguments: [UInt64] = []) throws -> UInt32 {
-        #if arch(x86_64)
-            let architecture: UInt32 = 0xc000_003e
-        #else
-            let architecture: UInt32 = 0xc000_00b7
-        #endif
-        var data = [UInt32](repeating: 0, count: 16)
-        (data[0], data[1]) = (number, architecture)
-        for (index, value) in arguments.enumerated() {
-            data[4 + 2 * index] = UInt32(truncatingIfNeeded: value)
-            data[5 + 2 * index] = UInt32(value >> 32)
-        }
-        var (accumulator, place) = (UInt32(0), 0)
-        for _ in 0..<4096 {
-            let (code, yes, no, k) = filter.withUnsafeBytes { area in
-                (
-                    area.loadUnaligned(fromByteOffset: place * 8, as: UInt16.self), Int(area[place * 8 + 2]),
-                    Int(area[place * 8 + 3]), area.loadUnaligned(fromByteOffset: place * 8 + 4, as: UInt32.self)
-                )
-            }
-            place += 1
-            switch code {
-            case 0x20: accumulator = data[Int(k) / 4]
-            case 0x54: accumulator &= k
-            case 0x05: place += Int(k)
-            case 0x15: place += accumulator == k ? yes : no
-            case 0x25: place += accumulator > k ? yes : no
-            case 0x35: place += accumulator >= k ? yes : no
-            case 0x06: return k
-            default: throw DrydockError(.internal, "instruction \(code)")
-            }
-        }
-        throw DrydockError(.internal, "no end")
-    }
-
     private let allow: UInt32 = 0x7fff_0000
     private let refused: UInt32 = 0x0005_0001
     private let missing: UInt32 = 0x0005_0026

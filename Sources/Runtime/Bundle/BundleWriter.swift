@@ -32,7 +32,12 @@ struct BundleWriter {
         ]
         if spec.utsMode == .own { pairs.append(("hostname", .string(spec.hostname))) }
         if spec.utsMode == .own, !spec.domainname.isEmpty { pairs.append(("domainname", .string(spec.domainname))) }
-        pairs += [("mounts", .array(mounts)), ("linux", linux)]
+        pairs.append(("mounts", .array(mounts)))
+        if !spec.annotations.isEmpty {
+            let sorted = spec.annotations.sorted { $0.key < $1.key }
+            pairs.append(("annotations", .object(sorted.map { (key: $0.key, value: .string($0.value)) })))
+        }
+        pairs.append(("linux", linux))
         return .object(pairs)
     }
 
@@ -64,7 +69,7 @@ struct BundleWriter {
                         spec.limits.map {
                             [
                                 "type": .string("RLIMIT_" + (names[$0.resource] ?? "").uppercased()),
-                                "hard": .int($0.hard), "soft": .int($0.soft),
+                                "hard": Self.unsigned($0.hard), "soft": Self.unsigned($0.soft),
                             ]
                         })
                 ))
@@ -72,6 +77,9 @@ struct BundleWriter {
         if let score = spec.oomScoreAdjustment { pairs.append(("oomScoreAdj", .int(Int64(score)))) }
         return .object(pairs)
     }
+
+    /// A limit as the kernel counts it: none is the largest number.
+    private static func unsigned(_ limit: Int64) -> JSONValue { limit < 0 ? .double(0x1p64) : .int(limit) }
 
     /// The mounts of the plan: what is done is what is written.
     private var mounts: [JSONValue] {
@@ -136,7 +144,12 @@ struct BundleWriter {
         if !sysctls.isEmpty {
             pairs.append(("sysctl", .object(sysctls.map { (key: $0.name, value: .string($0.value)) })))
         }
-        pairs += [("cgroupsPath", .string("/drydock/" + spec.id)), ("resources", resources)]
+        let parent = spec.cgroupParent.split(separator: "/").joined(separator: "/")
+        pairs += [
+            ("cgroupsPath", .string("/" + (parent.isEmpty ? "drydock" : parent) + "/" + spec.id)),
+            ("resources", resources),
+        ]
+        if let propagation = spec.rootPropagation { pairs.append(("rootfsPropagation", .string(propagation))) }
         pairs.append(("namespaces", .array(spaces)))
         if !spec.devices.isEmpty {
             pairs.append(
@@ -174,10 +187,11 @@ struct BundleWriter {
             let rules = spec.privileged ? [DeviceRule.docker[0].allowing] : DeviceRule.docker + spec.deviceRules
             pairs.append(("devices", .array(rules.map(\.json))))
         }
-        let memory = group([
+        var memory = group([
             ("limit", limits.memory), ("swap", limits.memorySwap), ("reservation", limits.memoryReservation),
             ("swappiness", limits.swappiness),
         ])
+        if limits.oomKillDisable { memory.append(("disableOOMKiller", true)) }
         if !memory.isEmpty { pairs.append(("memory", .object(memory))) }
         var cpu = group([("shares", limits.cpuShares), ("quota", limits.cpuQuota), ("period", limits.cpuPeriod)])
         if let cpus = limits.cpus { cpu.append(("cpus", .string(cpus))) }
