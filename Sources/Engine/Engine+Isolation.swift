@@ -17,6 +17,11 @@ extension Engine {
         spec.withoutSharedMemory = text("IpcMode") == "none"
         spec.utsMode = try namespace(text("UTSMode"))
         spec.cgroupMode = text("CgroupnsMode") == "host" ? .host : .own
+        if case .container(let id) = spec.network, let other = try? find(id).document {
+            // Docker gives both the one's name: /etc/hosts is the same file.
+            spec.hostname = other.hostname
+            spec.domainname = other.json.at("Config.Domainname")?.string ?? ""
+        }
         if spec.network == .host, spec.hostname == document.id.prefix(12) {
             // As with Docker, the host's network comes with the host's name, in a namespace of its own.
             spec.hostname = Files.line("/proc/sys/kernel/hostname") ?? spec.hostname
@@ -38,6 +43,16 @@ extension Engine {
         spec.resources = Self.resources(host)
         try devices(&spec, host)
         try security(&spec, document)
+    }
+
+    /// Refuses to join the shared memory of a container that keeps it to itself, as Docker does.
+    func checkSharesMemory(_ id: String) throws(DrydockError) {
+        let mode = try find(id).document.json.at("HostConfig.IpcMode")?.string ?? ""
+        guard mode == "private" || mode == "none" else { return }
+        throw DrydockError(
+            .conflict,
+            "can't join IPC of container \(id): non-shareable IPC (hint: use IpcMode:shareable for the donor container)",
+            remedy: "docker run --ipc shareable … for the other container", exitStatus: 125)
     }
 
     private func namespace(_ mode: String) throws(DrydockError) -> NamespaceMode {

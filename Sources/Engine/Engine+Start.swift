@@ -164,6 +164,7 @@ extension Engine {
             spec.hub = HubForward(address: HubForward.address(forHome: home.path), hubPort: port)
         }
         try isolate(&spec, document)
+        if starting, case .container(let other) = spec.ipcMode { try checkSharesMemory(other) }
         spec.life = try lifeCycle(record, document, found)
         if document.autoRemove {
             spec.cleanupCommand = cleanupCommand(id)

@@ -155,8 +155,9 @@ struct RuntimeFlagsTests {
         let it = try prepared(actor)
         try #require(
             it.docker(
-                "run", "-d", "--name", "base", "--network", "none", "alpine:3.5", "sh", "-c",
-                "echo shared > /dev/shm/f; exec sleep 600"
+                "run", "-d", "--name", "base", "-h", "base.host", "--network", "none", "--ipc", "shareable",
+                "alpine:3.5",
+                "sh", "-c", "echo shared > /dev/shm/f; exec sleep 600"
             ).status == 0)
         #expect(shell(it, "ps | grep -c '[s]leep 600'", "--pid", "container:base").output == "1\n")
         let deadline = Date(timeIntervalSinceNow: 60)
@@ -165,6 +166,15 @@ struct RuntimeFlagsTests {
         let joined = it.docker(
             "run", "--rm", "--network", "container:base", "alpine:3.5", "readlink", "/proc/self/ns/net")
         #expect(joined.output == it.docker("exec", "base", "readlink", "/proc/self/ns/net").output, "\(joined.all)")
+        let named = it.docker("run", "--rm", "--network", "container:base", "alpine:3.5", "hostname")
+        #expect(named.output == "base.host\n", "\(named.all)")
+        #expect(it.docker("run", "-d", "--name", "own", "--network", "none", "alpine:3.5", "sleep", "600").status == 0)
+        let kept = shell(it, "true", "--ipc", "container:own")
+        #expect(
+            kept.status == 125
+                && kept.errors.contains("non-shareable IPC (hint: use IpcMode:shareable for the donor container)"),
+            "\(kept.all)")
+        #expect(it.docker("rm", "-f", "own").status == 0)
         for (flag, file) in [("--pid", "pid"), ("--ipc", "ipc"), ("--uts", "uts"), ("--cgroupns", "cgroup")] {
             let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/ns/\(file)")
             #expect(shell(it, "readlink /proc/self/ns/\(file)", flag, "host").output == own + "\n", "\(flag)")
