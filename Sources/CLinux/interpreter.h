@@ -25,6 +25,9 @@ typedef struct {
     const char *detail;     // what a failing operation was about
     int exec_stage;
     const char *program;    // the program's path, where it was looked for already
+    cl_plan *ahead;         // the plan whose CL_F_AHEAD operations are done already, NULL without
+    uint32_t ahead_index;   // how far those have been taken over
+    int stage;              // the root in which they were done where it is not the container's, else -1
 } run;
 
 // "/proc/self/fd/N"
@@ -40,6 +43,10 @@ void cl_await_parent(run *r);
 int cl_place(run *r, const char *wanted, int file, mode_t mode);
 // Finds the program and tells the times, so that only execve is left of the operation.
 int cl_prepare_program(run *r, cl_op *op);
+// A file system of its own below which mounts are made ahead. Returns its root or -errno.
+int cl_make_stage(const char *path);
+// Moves what an operation mounted on the stage to its place in the root. 0 where it mounted nothing there.
+int cl_move_staged(run *r, cl_op *op);
 // Carries an operation out if it is one of these; 1 where it is not, otherwise 0 or -errno.
 int cl_perform_mount(run *r, cl_op *op);
 int cl_perform_process(run *r, cl_op *op);

@@ -181,6 +181,28 @@ static int op_mount(run *r, cl_op *op) {
     return failure ? failure : change(r, path, 0, 0, 0, (unsigned long)op->n[2]);
 }
 
+int cl_make_stage(const char *path) {
+    if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700") < 0) return -errno;
+    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+int cl_move_staged(run *r, cl_op *op) {
+    const char *type = cl_text(r, op->s[0]), *path = cl_text(r, op->s[2]);
+    // What lies below another mount of the stage comes along with that.
+    if (r->stage < 0 || op->code != CL_OP_MOUNT || strchr(path + 1, '/')) return 0;
+    int failure = !strcmp(type, "proc") || !strcmp(type, "sysfs") ? without_links(r, path) : 0;
+    if (failure) return failure;
+    int staged = cl_open_in_root(r->stage, path, O_PATH, 0);
+    if (staged < 0) return staged;
+    int fd = cl_place(r, path, 0, (mode_t)op->n[1]);
+    if (fd < 0) { close(staged); return fd; }
+    if (syscall(SYS_move_mount, staged, "", fd, "", BOTH_EMPTY) < 0) failure = -errno;
+    close(fd);
+    close(staged);
+    return failure;
+}
+
 static int is_proc(int fd) {
     struct statfs status;
     return fstatfs(fd, &status) == 0 && status.f_type == PROC_FILES;

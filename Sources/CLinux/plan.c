@@ -4,6 +4,7 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 char *cl_text(run *r, uint32_t offset) { return offset ? (char *)r->plan + offset : NULL; }
@@ -90,22 +91,46 @@ static int perform(run *r, cl_op *op) {
     return result == 1 ? -ENOSYS : result;
 }
 
-_Noreturn void cl_interpret(cl_plan *plan, const cl_launch *launch) {
-    run state = {.plan = plan, .launch = *launch, .root = -1, .terminal = -1}, *r = &state;
-    cl_op *op = operations(plan);
-    umask(0);
-    if (launch->parent >= 0) close(launch->parent);
-    for (r->index = 0; r->index < plan->count; r->index++) {
+static int is_ahead(const cl_op *op) { return (op->flags & CL_F_AHEAD) != 0; }
+
+// The next operation of the expected plan that was carried out ahead.
+static cl_op *next_ahead(run *r) {
+    while (r->ahead_index < r->ahead->count) {
+        cl_op *op = &operations(r->ahead)[r->ahead_index++];
+        if (is_ahead(op)) return op;
+    }
+    return NULL;
+}
+
+// What was carried out ahead only has to come to its place.
+static int take_ahead(run *r, cl_op *op) {
+    cl_op *done = next_ahead(r);
+    if (!done || done->code != op->code) return -EINVAL;
+    int result = cl_move_staged(r, op);
+    op->begun = done->begun;
+    op->done = done->done;
+    return result;
+}
+
+static _Noreturn void interpret(run *r) {
+    cl_op *op = operations(r->plan);
+    for (r->index = 0; r->index < r->plan->count; r->index++) {
         cl_op *now = &op[r->index];
-        if (plan->step) {
+        if (r->plan->step) {
             cl_send_record(r, CL_REC_STEP, 0, 0, NULL, -1);
             r->outstanding++;
             cl_await_parent(r);
         }
-        now->begun = cl_now();
+        int result;
         r->exec_stage = 0;
-        int result = perform(r, now);
-        now->done = cl_now();
+        if (r->ahead && is_ahead(now)) {
+            r->detail = NULL;
+            result = take_ahead(r, now);
+        } else {
+            now->begun = cl_now();
+            result = perform(r, now);
+            now->done = cl_now();
+        }
         if (result == 0 || (now->flags & CL_F_OPTIONAL)) continue;
         cl_send_record(r, CL_REC_ERROR, -result, r->exec_stage, r->detail, -1);
         _exit(r->exec_stage ? 127 : 125);
@@ -113,30 +138,116 @@ _Noreturn void cl_interpret(cl_plan *plan, const cl_launch *launch) {
     _exit(125);
 }
 
-pid_t cl_start(void *bytes, const cl_launch *launch, int *pidfd) {
-    cl_plan *plan = bytes;
+_Noreturn void cl_interpret(cl_plan *plan, const cl_launch *launch) {
+    run state = {.plan = plan, .launch = *launch, .root = -1, .terminal = -1, .stage = -1};
+    umask(0);
+    if (launch->parent >= 0) close(launch->parent);
+    interpret(&state);
+}
+
+static pid_t clone_child(uint64_t flags, int cgroup, int *pidfd) {
+    struct clone_args args = {
+        .flags = flags | CLONE_PIDFD,
+        .pidfd = (uint64_t)(uintptr_t)pidfd,
+        .exit_signal = SIGCHLD,
+    };
+    if (cgroup >= 0) {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = (uint64_t)cgroup;
+    }
+    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    if (pid < 0 && errno == ENOSYS) pid = (pid_t)syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, 0, pidfd, 0, 0);
+    return pid;
+}
+
+// Carries out what is known ahead. Where that is not the root, its mounts lie in a file system of their own until there is
+// one.
+static void carry_out_ahead(run *r, const char *stage) {
+    cl_op *op = operations(r->plan);
+    int rooted = 0;
+    for (uint32_t i = 0; i < r->plan->count; i++) rooted |= is_ahead(&op[i]) && op[i].code == CL_OP_OVERLAY;
+    for (uint32_t i = 0; i < r->plan->count; i++) {
+        if (!is_ahead(&op[i])) continue;
+        op[i].begun = cl_now();
+        if (perform(r, &op[i]) && !(op[i].flags & CL_F_OPTIONAL)) _exit(125);
+        op[i].done = cl_now();
+        if (op[i].code == CL_OP_PROPAGATION && !rooted && (r->stage = r->root = cl_make_stage(stage)) < 0) _exit(125);
+    }
+}
+
+// Receives a plan and the standard streams; ends with the monitor.
+static cl_plan *receive_plan(run *r) {
+    int descriptors[3] = {-1, -1, -1};
+    cl_order order = {0};
+    union { struct cmsghdr header; char room[CMSG_SPACE(sizeof descriptors)]; } control;
+    void *room = mmap(NULL, CL_AHEAD_ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (room == MAP_FAILED) _exit(125);
+    struct iovec areas[2] = {{&order, sizeof order}, {room, CL_AHEAD_ROOM}};
+    struct msghdr message = {
+        .msg_iov = areas, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof control};
+    ssize_t count;
+    while ((count = recvmsg(r->launch.channel, &message, MSG_CMSG_CLOEXEC)) < 0)
+        if (errno != EINTR) _exit(125);
+    struct cmsghdr *header = count > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+    if (!header || header->cmsg_len != CMSG_LEN(sizeof descriptors) || message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) _exit(125);
+    memcpy(descriptors, CMSG_DATA(header), sizeof descriptors);
+    r->launch.terminal = order.terminal;
+    r->launch.preserve = order.preserve;
+    r->launch.input = descriptors[0];
+    r->launch.output = descriptors[1];
+    r->launch.error = descriptors[2];
+    return room;
+}
+
+// Gets ready for a plan like the expected one and waits for it, keeping nothing of the monitor's but the channel.
+static _Noreturn void await_plan(cl_plan *expected, const cl_launch *launch) {
+    run state = {
+        .plan = expected, .root = -1, .terminal = -1, .stage = -1,
+        .launch = {.channel = 3, .parent = -1, .target = -1, .cgroup = -1, .start = -1}};
+    umask(0);
+    if (launch->channel != 3 && dup3(launch->channel, 3, O_CLOEXEC) < 0) _exit(125);
+    if (syscall(SYS_close_range, 4u, ~0u, 0u) < 0) _exit(125);
+    carry_out_ahead(&state, launch->stage);
+    state.ahead = expected;
+    if (state.stage >= 0) state.root = -1;
+    state.plan = receive_plan(&state);
+    interpret(&state);
+}
+
+static pid_t start(cl_plan *plan, const cl_launch *launch, int ahead, int *pidfd) {
     sigset_t all, before;
     int descriptor = -1;
     if (plan->magic != CL_PLAN_MAGIC || plan->version != CL_PLAN_VERSION) { errno = EINVAL; return -1; }
-    struct clone_args args = {
-        .flags = plan->clone_flags | CLONE_PIDFD,
-        .pidfd = (uint64_t)(uintptr_t)&descriptor,
-        .exit_signal = SIGCHLD,
-    };
-    if (launch->cgroup >= 0) {
-        args.flags |= CLONE_INTO_CGROUP;
-        args.cgroup = (uint64_t)launch->cgroup;
-    }
     // Handlers of this process must not run in the child; the plan sets the mask back.
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
-    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
-    if (pid < 0 && errno == ENOSYS)
-        pid = (pid_t)syscall(SYS_clone, plan->clone_flags | CLONE_PIDFD | SIGCHLD, 0, &descriptor, 0, 0);
+    pid_t pid = clone_child(plan->clone_flags, launch->cgroup, &descriptor);
+    if (pid == 0 && ahead) await_plan(plan, launch);
     if (pid == 0) cl_interpret(plan, launch);
     int failure = errno;
     sigprocmask(SIG_SETMASK, &before, NULL);
     errno = failure;
     *pidfd = descriptor;
     return pid;
+}
+
+pid_t cl_start(void *plan, const cl_launch *launch, int *pidfd) { return start(plan, launch, 0, pidfd); }
+
+pid_t cl_start_ahead(void *plan, const cl_launch *launch, int *pidfd) { return start(plan, launch, 1, pidfd); }
+
+int cl_send_plan(int channel, const void *plan, size_t size, const cl_launch *launch) {
+    int descriptors[3] = {launch->input, launch->output, launch->error};
+    cl_order order = {.terminal = launch->terminal, .preserve = launch->preserve};
+    union { struct cmsghdr header; char room[CMSG_SPACE(sizeof descriptors)]; } control = {0};
+    struct iovec areas[2] = {{&order, sizeof order}, {(void *)plan, size}};
+    struct msghdr message = {
+        .msg_iov = areas, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof control};
+    if (size < sizeof(cl_plan) || size > CL_AHEAD_ROOM) return -EMSGSIZE;
+    control.header.cmsg_level = SOL_SOCKET;
+    control.header.cmsg_type = SCM_RIGHTS;
+    control.header.cmsg_len = CMSG_LEN(sizeof descriptors);
+    memcpy(CMSG_DATA(&control.header), descriptors, sizeof descriptors);
+    while (sendmsg(channel, &message, MSG_NOSIGNAL) < 0)
+        if (errno != EINTR) return -errno;
+    return 0;
 }

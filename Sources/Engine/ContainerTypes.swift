@@ -81,6 +81,8 @@ public struct CreateRequest: Sendable {
     public var attach: Set<String> = []
     /// `--rm`
     public var autoRemove = false
+    /// Whether it is started at once, as by `run`.
+    public var startsNow = false
     /// `-v`
     public var mounts: [Mount] = []
     /// `--tmpfs`: path and options.

@@ -63,7 +63,9 @@ extension Engine {
                     isRepaired: false))
         }
         let removed = Set(try store.removedContainers())
-        for name in try Self.directories(in: home.containers) where !known.contains(name) && !isRunning(name) {
+        let ahead = runtime.directoriesAhead()
+        let spared = known.union(ahead.abandoned + ahead.waiting)
+        for name in try Self.directories(in: home.containers) where !spared.contains(name) && !isRunning(name) {
             // A directory whose row is not there yet may belong to a container that is being made just now.
             guard isOld(name) || removed.contains(name) else { continue }
             guard repair else {
@@ -79,6 +81,10 @@ extension Engine {
             guard let id = ContainerRuntime.condemned(name) else { continue }
             if repair { try runtime.finishRemoval(id) }
             problems.append(Self.stray(name, isRepaired: repair))
+        }
+        for id in ahead.abandoned {
+            if repair { runtime.removeAbandoned(id) }
+            problems.append(Self.stray(id, isRepaired: repair))
         }
         return CheckReport(
             problems: problems, images: try store.images(intermediate: true).count, layers: try store.layerCount(),

@@ -35,7 +35,8 @@ extension Engine {
             throw Self.invalidSignal(signal).exiting(125)
         }
         let image = try image(for: request)
-        let config = try store.config(of: image.id)
+        let config: ImageConfig
+        if let known = preparation.config(image.id) { config = known } else { config = try store.config(of: image.id) }
         if let wanted = request.platform, !config.platform.runs(as: wanted) {
             throw DrydockError(
                 .notFound,
@@ -56,7 +57,10 @@ extension Engine {
         _ = try request.logging.checked(config.config)
         try Self.check(request.healthcheck)
         warnings += try request.isolation.validate(request)
-        let id = Self.newID()
+        let driver = try storageDriver().driver
+        let isLikely = request.startsNow && driver == .overlay
+        let reserved = isLikely ? preparation.takeID(image.id, autoRemove: request.autoRemove) : nil
+        let id = reserved ?? Self.newID()
         let directory = runtime.directory(id)
         let mounts = try resolveMounts(request, image: config.config)
         var full = request
@@ -64,7 +68,6 @@ extension Engine {
         full.isolation.pidMode = try sharing(request.isolation.pidMode)
         full.isolation.ipcMode = try sharing(request.isolation.ipcMode)
         if request.publishAll { full.ports += Self.exposed(config.config, besides: request.ports) }
-        let driver = try storageDriver().driver
         let lowers = try store.layerMounts(for: image.id)
         let places = ContainerDocument.Places(
             directory: directory.string, log: runtime.logPath(id).string,
@@ -72,7 +75,7 @@ extension Engine {
             work: self.work(id).string)
         let created = Timestamp.now
         do {
-            try prepareRoot(id, driver, lowers: lowers)
+            if reserved == nil || !runtime.takeDirectoryAhead(id) { try prepareRoot(id, driver, lowers: lowers) }
         } catch {
             try? runtime.remove(id)
             throw error.exiting(125)
@@ -90,6 +93,7 @@ extension Engine {
                 // One that removes itself has nothing to come back to after a power failure, as with Docker.
                 try store.add(record, durably: !request.autoRemove)
                 self.record("create", record, document)
+                if request.startsNow { preparation.made(.init(record: record, document: document, lowers: lowers)) }
                 return CreatedContainer(id: id, name: name, warnings: warnings)
             } catch  where error.code == .conflict && request.name == nil && attempt < 100 {
                 continue

@@ -9,7 +9,13 @@ import SystemPackage
 extension Engine {
     /// See `EngineOperations`.
     public func start(_ name: String, attach: AttachOptions?, _ span: Span) throws(DrydockError) -> Int32? {
-        let (record, document) = try find(name)
+        let fresh = preparation.takeFresh(name)
+        let (record, document): (ContainerRecord, ContainerDocument)
+        if let fresh {
+            (record, document) = (fresh.record, fresh.document)
+        } else {
+            (record, document) = try find(name)
+        }
         let state = try runtime.state(record.id)
         if state.running?.paused == true {
             throw DrydockError(
@@ -24,7 +30,7 @@ extension Engine {
         let session: ContainerSession
         let options = try attach?.forRuntime()
         do {
-            let spec = try specification(record, document)
+            let spec = try specification(record, document, lowers: fresh?.lowers, isFresh: fresh != nil)
             if attach != nil { self.record("attach", record, document) }
             session = try runtime.start(spec, attach: options, span: work)
             work.end(TraceFact("pid", .count(Int64(session.pid))))
@@ -107,15 +113,23 @@ extension Engine {
     }
 
     /// Everything the runtime has to know, worked out from the document and the image's files.
+    /// - Parameters:
+    ///   - known: the image's layers, the topmost first, where the caller knows them.
+    ///   - isFresh: whether the container has changed no file yet.
     func specification(
-        _ record: ContainerRecord, _ document: ContainerDocument, starting: Bool = true
+        _ record: ContainerRecord, _ document: ContainerDocument, starting: Bool = true,
+        lowers known: [FilePath]? = nil,
+        isFresh: Bool = false
     ) throws(DrydockError) -> ContainerSpec {
         let id = record.id
-        var lowers: [FilePath] = []
-        if let chain = record.chain { lowers = try store.layerMounts(chain: chain) }
+        var lowers = known ?? []
+        if known == nil, let chain = record.chain { lowers = try store.layerMounts(chain: chain) }
         let config = document.config
-        let found = try UserLookup(LayerStack([upper(id)] + lowers)).find(
-            config.user, groups: document.strings("HostConfig.GroupAdd"))
+        let groups = document.strings("HostConfig.GroupAdd")
+        let found = try preparation.user(record.chain, config.user, groups, isFresh: isFresh) {
+            () throws(DrydockError) in
+            try UserLookup(LayerStack([upper(id)] + lowers)).find(config.user, groups: groups)
+        }
         let hostNetwork = document.networkMode == "host"
         var spec = ContainerSpec(
             id: id, hostname: document.hostname,

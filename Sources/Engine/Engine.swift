@@ -42,6 +42,8 @@ public final class Engine: EngineOperations {
     let runtime: ContainerRuntime
     private let connection = Mutex<RegistryClient?>(nil)
     let putOff = PutOffWork()
+    /// The start that is prepared.
+    let preparation = Preparation()
 
     /// Opens a home, and makes it where there is none.
     /// - Throws: code `.system` or `.exhausted` where the directories cannot be made.

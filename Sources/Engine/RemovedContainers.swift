@@ -30,11 +30,14 @@ struct RemovedContainers {
     }
 
     /// The documents, newest first.
-    var documents: [JSONValue] {
-        names.reversed().compactMap { name in
-            guard let bytes = try? Files.read(directory.appending(name)) else { return nil }
-            return try? JSONValue(parsing: bytes)
-        }
+    var documents: [JSONValue] { names.reversed().compactMap(read) }
+
+    /// The one that was removed last.
+    var newest: JSONValue? { names.last.flatMap(read) }
+
+    private func read(_ name: String) -> JSONValue? {
+        guard let bytes = try? Files.read(directory.appending(name)) else { return nil }
+        return try? JSONValue(parsing: bytes)
     }
 
     /// The names of the files, oldest first.

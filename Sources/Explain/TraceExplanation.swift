@@ -46,7 +46,8 @@ public struct TraceExplanation: Sendable {
             SpanRecord.flat(trace.events).map { ($0.number, $0) }, uniquingKeysWith: { first, _ in first })
         let rows = operations.enumerated().map { index, event in
             let record = records[event.span]
-            let facts = (record?.facts ?? []).map { Self.text($0.value) }
+            let known = record?.facts ?? []
+            let facts = known.filter { $0.name != Self.ahead }.map { Self.text($0.value) } + early(known)
             let step = String(event.name.dropFirst(Self.planPrefix.count))
             return [
                 String(index + 1), facts.isEmpty ? step : facts.joined(separator: " "),
@@ -70,6 +71,13 @@ public struct TraceExplanation: Sendable {
 
     private static let planPrefix = "launch."
 
+    /// The fact of an operation that was done before the command came.
+    private static let ahead = "ahead"
+
+    private func early(_ facts: [TraceFact]) -> [String] {
+        facts.contains { $0.name == Self.ahead } ? [language.pick("(done ahead)", "(fait d’avance)")] : []
+    }
+
     private var commandLine: String { (["docker"] + trace.command).joined(separator: " ") }
 
     private var summary: String {
@@ -87,9 +95,9 @@ public struct TraceExplanation: Sendable {
     private func node(_ span: SpanRecord) -> TreeNode {
         // An operation of a plan says in words what it does; that is its title.
         let operation = span.facts.first { $0.name == "operation" }.map { Self.text($0.value) }
-        let facts = span.facts.filter { $0.name != "operation" && $0.name != "code" }
+        let facts = span.facts.filter { !["operation", "code", Self.ahead].contains($0.name) }
         return TreeNode(
-            title: operation ?? SpanNames.title(span.name, language),
+            title: ([operation ?? SpanNames.title(span.name, language)] + early(span.facts)).joined(separator: " "),
             duration: span.duration.map(Units.duration) ?? "",
             facts: facts.map { ($0.name, Self.text($0.value)) }, state: span.state,
             children: span.children.map(node))

@@ -59,6 +59,14 @@ extension ImageStore {
         }
     }
 
+    /// The container that was made last, nil where there is none.
+    public func newestContainer() throws(DrydockError) -> ContainerRecord? {
+        try read { database in
+            let sql = "SELECT \(ContainerRecord.columns) FROM containers ORDER BY created DESC, id LIMIT 1"
+            return try Row.fetchOne(database, sql: sql).map { try ContainerRecord($0) }
+        }
+    }
+
     /// All containers, newest first, each with a few values of its document, which the database cuts out: parsing a
     /// thousand documents takes longer than a list may.
     /// - Parameter paths: where the values are, in SQLite's form: `$.Config.Image`, `$.Config.Labels`.

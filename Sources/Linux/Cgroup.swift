@@ -16,7 +16,11 @@ public enum Cgroups {
     }
 
     /// How this machine has them mounted.
-    public static func layout() -> Layout {
+    public static func layout() -> Layout { found }
+
+    private static let found = look()
+
+    private static func look() -> Layout {
         let root: FilePath = "/sys/fs/cgroup"
         if Files.exists(root.appending("cgroup.controllers")) { return .unified(root) }
         var trees: [String: FilePath] = [:]

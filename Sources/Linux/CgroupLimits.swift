@@ -146,9 +146,13 @@ public struct CgroupLimits: Sendable, Equatable {
         return [("pids", processes), ("cpuset", cpuset)]
     }
 
-    /// Removes what a container that has ended left in the trees of version 1.
+    /// Removes what a container that has ended left in the trees of both versions; what has processes stays.
     public static func remove(name: String) {
-        for controller in ["memory", "cpu", "pids", "cpuset", "freezer", "devices", "blkio"] {
+        if case .unified(let root) = Cgroups.layout() {
+            rmdir(Cgroups.parent(root).appending("drydock").appending(name).string)
+            return
+        }
+        for controller in ["memory", "cpu", "pids", "cpuset", "freezer", "devices", "blkio", "unified"] {
             rmdir("/sys/fs/cgroup/\(controller)/drydock/\(name)")
         }
     }

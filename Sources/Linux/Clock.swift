@@ -40,3 +40,10 @@ public enum WallClock {
         CivilTime.parse(text).map { $0.seconds * 1_000_000_000 + Int64($0.nanoseconds) }
     }
 }
+
+/// Work that nobody waits for.
+public enum Background {
+    /// Leaves the processors for a moment to those who do what somebody waits for: on a small machine a process that goes
+    /// on with its own affairs keeps the one from running that it has just woken.
+    public static func stepAside() { usleep(2000) }
+}

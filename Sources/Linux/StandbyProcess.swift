@@ -46,6 +46,10 @@ public final class StandbyProcess {
 
     deinit {
         socket.close()
+        // It puts away what it has made ready.
+        let deadline = ContinuousClock.now + .seconds(2)
+        var patience = Patience()
+        while isAlive, ContinuousClock.now < deadline { patience.pause() }
         guard !isOver else { return }
         kill(process, SIGKILL)
         _ = retrying { waitpid(process, nil, 0) }

@@ -1,6 +1,7 @@
 import CLinux
 public import Diagnostics
 import Glibc
+import Synchronization
 public import SystemPackage
 
 /// The user namespace in which an ordinary user is root.
@@ -20,6 +21,17 @@ public enum UserNamespace {
     /// What this process is now.
     public static var current: Privilege {
         guard geteuid() == 0 else { return .ordinary }
+        return known.withLock { known in
+            let found = known ?? read()
+            known = found
+            return found
+        }
+    }
+
+    /// Who is root here stays that: only who is not can enter another namespace.
+    private static let known = Mutex<Privilege?>(nil)
+
+    private static func read() -> Privilege {
         let map = idMap("/proc/self/uid_map")
         if map.contains(where: { $0.inside == 0 && $0.outside == 0 && $0.count == 4_294_967_295 }) { return .root }
         return map.reduce(0, { $0 + $1.count }) > 1 ? .ranged : .single

@@ -26,6 +26,11 @@ struct ContainerFiles {
             case .tmpfs: break
             }
         }
+        try write()
+    }
+
+    /// Writes the files.
+    func write() throws(DrydockError) {
         try write("hostname", spec.hostname + "\n")
         try write("hosts", hosts)
         try write("resolv.conf", resolver)
@@ -37,10 +42,11 @@ struct ContainerFiles {
     }
 
     private func write(_ name: String, _ text: String) throws(DrydockError) {
+        let (path, bytes) = (directory.appending(name), Array(text.utf8))
+        if (try? Files.read(path)) == bytes { return }
         let file = try OwnedDescriptor.open(
-            directory.appending(name), .writeOnly, options: [.create, .truncate],
-            permissions: [.ownerReadWrite, .groupRead, .otherRead])
-        try Files.write(Array(text.utf8), to: file.number)
+            path, .writeOnly, options: [.create, .truncate], permissions: [.ownerReadWrite, .groupRead, .otherRead])
+        try Files.write(bytes, to: file.number)
     }
 
     var hosts: String {

@@ -1,3 +1,4 @@
+import CLinux
 public import Diagnostics
 import Glibc
 import Linux
@@ -69,8 +70,7 @@ extension ContainerRuntime {
         let compiler = try compiler(spec, network)
         let plan = compiler.compile()
         try ContainerFiles(spec: spec, directory: directory(spec.id), networkKind: network.kind).prepare()
-        let facts = LaunchFacts(
-            restrictions: Restrictions(spec), isRoot: compiler.isRoot, shared: compiler.shared, terminal: spec.terminal)
+        let facts = LaunchFacts(spec, compiler)
         try facts.write(to: directory(spec.id))
         var settings = MonitorSettings()
         settings.directory = directory(spec.id).string
@@ -103,9 +103,10 @@ extension ContainerRuntime {
         var plans = plan.flattened()
         settings.planSize = plans.count
         if let check = spec.life.health?.check { plans += PlanCompiler.exec(check, in: facts).flattened() }
+        let asked = cl_now()
         try connection.send(.plan(.launch, settings: settings.json, plan: plans))
         let reply = try LaunchReply(connection, plan: plan, arguments: spec.arguments, words: .run)
-        reply.trace(plan, span)
+        reply.trace(plan, span, asked: asked)
         return ContainerSession(
             connection: connection, options: attach, terminal: spec.terminal, pid: reply.pid, network: reply.network,
             notices: network.notices + reply.notices)

@@ -57,6 +57,11 @@ struct LaunchFacts: Equatable {
         self.isRoot = isRoot
     }
 
+    init(_ spec: ContainerSpec, _ compiler: PlanCompiler) {
+        self.init(
+            restrictions: Restrictions(spec), isRoot: compiler.isRoot, shared: compiler.shared, terminal: spec.terminal)
+    }
+
     static func file(_ directory: FilePath) -> FilePath { directory.appending("launch.json") }
 
     private static func filter(_ directory: FilePath) -> FilePath { directory.appending("seccomp.bpf") }
@@ -77,8 +82,12 @@ struct LaunchFacts: Equatable {
             "filtered": .bool(!restrictions.seccompFilter.isEmpty),
         ]
         if !restrictions.seccompFilter.isEmpty {
-            try AtomicFile.write(restrictions.seccompFilter, to: Self.filter(directory), durable: false)
+            try Self.write(restrictions.seccompFilter, to: Self.filter(directory))
         }
-        try AtomicFile.write(Array(json.compact.utf8), to: Self.file(directory), durable: false)
+        try Self.write(Array(json.compact.utf8), to: Self.file(directory))
+    }
+
+    private static func write(_ bytes: [UInt8], to file: FilePath) throws(DrydockError) {
+        if (try? Files.read(file)) != bytes { try AtomicFile.write(bytes, to: file, durable: false) }
     }
 }

@@ -6,7 +6,11 @@ extension LaunchPlan {
     /// The plan as the interpreter reads it: a header, the table of operations, the texts.
     func flattened(step: Bool = false) -> [UInt8] {
         var writer = PlanWriter(count: operations.count)
-        let table = operations.map { $0.encode(&writer) }
+        let table = zip(operations, ahead).map { operation, isAhead in
+            var encoded = operation.encode(&writer)
+            if isAhead { encoded.flags |= UInt32(CL_F_AHEAD) }
+            return encoded
+        }
         var header = cl_plan()
         header.magic = UInt32(CL_PLAN_MAGIC)
         header.version = UInt32(CL_PLAN_VERSION)

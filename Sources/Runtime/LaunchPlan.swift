@@ -7,6 +7,8 @@ public struct LaunchPlan: Sendable {
     public var namespaces: [Namespace]
     /// What is done, in order.
     public var operations: [LaunchOperation]
+    /// How much of it can be done before the container is asked for.
+    var foresight = Foresight.none
 
     /// Makes a plan.
     public init(namespaces: [Namespace], operations: [LaunchOperation]) {

@@ -41,10 +41,13 @@ struct LaunchReply {
     }
 
     /// Reports each operation with the time that it took.
-    func trace(_ plan: LaunchPlan, _ span: Span) {
+    /// - Parameter asked: when the container was asked for, in nanoseconds of the monotonic clock: a monitor that stood
+    ///   by may have done some of it before.
+    func trace(_ plan: LaunchPlan, _ span: Span, asked: UInt64 = 0) {
         guard !span.name.isEmpty else { return }
         for (operation, time) in zip(plan.operations, times) where time.done >= time.begun {
             let inner = span.begin(operation.traceName, TraceFact("operation", .text(operation.description)))
+            if time.done < asked, time.done > 0 { inner.fact("ahead", .text("yes")) }
             inner.end(TraceFact("took", .nanoseconds(UInt64(time.done - time.begun))))
         }
     }

@@ -52,7 +52,22 @@ struct PlanCompiler {
                 ProcessShape(
                     arguments: spec.arguments, environment: spec.environment, directory: spec.workingDirectory,
                     user: spec.user, privileged: spec.privileged, isContainer: true))
-        return LaunchPlan(namespaces: namespaces, operations: operations)
+        var plan = LaunchPlan(namespaces: namespaces, operations: operations)
+        plan.foresight = foresight
+        return plan
+    }
+
+    /// An overlay that syncs must not be mounted in vain: unmounting it writes the whole file system out.
+    private var foresight: LaunchPlan.Foresight {
+        guard isRoot, joined.isEmpty, shared.isEmpty, spec.devices.isEmpty, case .overlay = spec.root else {
+            return .none
+        }
+        if spec.mounts.isEmpty { return spec.autoRemove ? .root : .system }
+        // What was asked for may lie over what is hidden.
+        let isApart = !spec.mounts.contains { mount in
+            LaunchPlan.isSystem(FilePath(mount.target).lexicallyNormalized().string)
+        }
+        return isApart ? .system : .none
     }
 
     // What needs the host's /proc, the id maps, and what is shared with another container.

@@ -16,6 +16,17 @@ final class StandbyMonitor: Sendable {
         socket.withLock { $0 = try? Self.start(program, name: Self.name) }
     }
 
+    /// Tells the monitor that waits which plan is likely to come.
+    /// - Parameter stage: a directory over which its process may mount what nobody else sees.
+    func expect(_ plan: [UInt8], stage: FilePath) {
+        var settings = MonitorSettings()
+        settings.directory = stage.string
+        socket.withLock { socket in
+            guard let own = socket else { return }
+            try? MonitorConnection(own).send(.plan(.prepare, settings: settings.json, plan: plan))
+        }
+    }
+
     /// The connection to the monitor that waits; nil where there is none.
     func take() -> OwnedDescriptor? {
         guard let found = socket.withLock({ $0.take() }) else { return nil }
@@ -40,6 +51,16 @@ extension ContainerRuntime {
     /// program. Whoever calls this should be about to start one.
     public func prepareMonitor() { standby.prepare(monitor) }
 
-    /// Works out what a start would do, without any effect: what is used for the first time is slow.
-    public func rehearse(_ spec: ContainerSpec) { _ = try? plan(spec).flattened() }
+    /// Works out what a start would do: what is used for the first time is slow. The monitor that stands by makes the
+    /// namespaces and the cgroup for it, and the directory is there; the next container of this id and kind gets them.
+    public func rehearse(_ spec: ContainerSpec) {
+        for id in directoriesAhead().abandoned { removeAbandoned(id) }
+        guard let network = try? NetworkChoice(spec.network, UserNamespace.current),
+            let compiler = try? compiler(spec, network)
+        else { return }
+        makeDirectoryAhead(spec, network.kind, LaunchFacts(spec, compiler))
+        let stage = containers.removingLastComponent().appending("stage")
+        mkdir(stage.string, 0o700)
+        standby.expect(compiler.compile().flattened(), stage: stage)
+    }
 }

@@ -8,7 +8,7 @@ struct HookRunner {
     private let hooks: [JSONValue]
     private let state: [UInt8]
 
-    init(_ operation: ParentOperation, _ pid: Int32) throws(DrydockError) {
+    init(_ operation: PlanOperation, _ pid: Int32) throws(DrydockError) {
         hooks = (try JSONValue(parsing: Array(operation.text(0).utf8))).array ?? []
         let json = try JSONValue(parsing: Array(operation.text(1).utf8))
         state = Array(json.setting("pid", .int(Int64(pid))).compact.utf8)

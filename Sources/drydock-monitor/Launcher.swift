@@ -15,6 +15,8 @@ struct StartedProcess {
     var outputs: [(stream: Stream, descriptor: OwnedDescriptor)]
     /// When each operation began and was done, in nanoseconds of the monotonic clock.
     var times: [(begun: UInt64, done: UInt64)]
+    /// Its mount namespace. Who keeps that spares the process the time in which the kernel takes its mounts apart.
+    var mounts: OwnedDescriptor?
 }
 
 /// Why a plan was not carried out.
@@ -63,20 +65,23 @@ struct Launcher {
     let parent: ParentOperations
     /// The container's process, for a plan that joins it; -1 without.
     let target: Int32
-    /// Told of the process as soon as it is there, and of the one that takes its place.
-    let born: (Int32) -> Void
+    /// What is done while the process begins, and again when another one has taken its place.
+    private let meanwhile: (Int32) throws(DrydockError) -> Void
     private let fault = PlanFault()
 
     init(
-        settings: MonitorSettings, parent: ParentOperations, target: Int32, born: @escaping (Int32) -> Void = { _ in }
+        settings: MonitorSettings, parent: ParentOperations, target: Int32,
+        meanwhile: @escaping (Int32) throws(DrydockError) -> Void = { (_: Int32) throws(DrydockError) in }
     ) {
         self.settings = settings
         self.parent = parent
         self.target = target
-        self.born = born
+        self.meanwhile = meanwhile
     }
 
-    func launch(_ plan: [UInt8]) throws(LaunchFailure) -> StartedProcess {
+    /// - Parameter ahead: a process that waits for a plan like this one.
+    func launch(_ plan: [UInt8], in ahead: ChildAhead? = nil) throws(LaunchFailure) -> StartedProcess {
+        if let ahead, let started = try give(plan, to: ahead) { return started }
         var streams: ProgramStreams
         var start: OwnedDescriptor?
         let birthplace: OwnedDescriptor?
@@ -97,16 +102,11 @@ struct Launcher {
             throw LaunchFailure(DrydockError(.corrupt, "a plan that is none"))
         }
         if fault != nil { PlanFault.makeStepwise(&plan) }
-        var launch = cl_launch()
+        var launch = launch(with: streams)
         launch.channel = channel.child.number
         launch.parent = channel.own.number
         launch.target = target
-        launch.input = streams.childInput.number
-        launch.output = streams.childOutput.number
-        launch.error = streams.childError.number
         launch.cgroup = birthplace?.number ?? -1
-        launch.terminal = settings.terminal ? 1 : 0
-        launch.preserve = settings.preserve
         launch.start = start?.number ?? -1
         var pidfd: Int32 = -1
         var pid = plan.withUnsafeMutableBytes { cl_start($0.baseAddress, &launch, &pidfd) }
@@ -119,12 +119,46 @@ struct Launcher {
         }
         guard pid > 0 else { throw LaunchFailure(.system("clone a process for the container", errno: errno)) }
         channel.child.close()
+        let mounts = target < 0 ? try? OwnedDescriptor.open(FilePath("/proc/\(pid)/ns/mnt"), .readOnly) : nil
+        let process = ProcessHandle(pid: pid, descriptor: pidfd)
+        var started = try follow(process, channel.own, plan, born: born, &streams)
+        started.mounts = mounts
+        return started
+    }
+
+    /// Gives a plan to a process that was cloned ahead. Returns nil where that has died.
+    private func give(_ plan: [UInt8], to ahead: ChildAhead) throws(LaunchFailure) -> StartedProcess? {
+        var streams: ProgramStreams
+        do throws(DrydockError) { streams = try ProgramStreams(settings) } catch { throw LaunchFailure(error) }
+        var plan = plan
+        if fault != nil { PlanFault.makeStepwise(&plan) }
+        guard ahead.send(plan, launch(with: streams)) else { return nil }
+        var started = try follow(ahead.process, ahead.channel, plan, born: ahead.born, &streams)
+        started.mounts = ahead.mounts
+        return started
+    }
+
+    private func launch(with streams: ProgramStreams) -> cl_launch {
+        var launch = cl_launch()
+        launch.input = streams.childInput.number
+        launch.output = streams.childOutput.number
+        launch.error = streams.childError.number
+        launch.terminal = settings.terminal ? 1 : 0
+        launch.preserve = settings.preserve
+        return launch
+    }
+
+    /// Serves a process until it has become the program.
+    private func follow(
+        _ process: ProcessHandle, _ channel: OwnedDescriptor, _ plan: [UInt8], born: Bool,
+        _ streams: inout ProgramStreams
+    ) throws(LaunchFailure) -> StartedProcess {
         streams.closeChildEnds()
-        self.born(pid)
-        var first = ProcessHandle(pid: pid, descriptor: pidfd)
+        var first = process
         var times: [(begun: UInt64, done: UInt64)] = []
         do throws(LaunchFailure) {
-            try serve(channel.own.number, plan, born, &first, &streams, &times)
+            do throws(DrydockError) { try meanwhile(process.pid) } catch { throw LaunchFailure(error) }
+            try serve(channel.number, plan, born, &first, &streams, &times)
         } catch {
             try? first.signal(SIGKILL)
             _ = first.exitStatus(block: true)
@@ -187,7 +221,7 @@ struct Launcher {
                     let next = try ProcessHandle(record.detail)
                     _ = process.exitStatus(block: true)
                     process = next
-                    self.born(next.pid)
+                    try meanwhile(next.pid)
                 } catch {
                     throw LaunchFailure(error, index: Int(record.index))
                 }

@@ -35,9 +35,16 @@ final class Monitor {
     /// When more memory was needed than for waiting; nil where it has been given back.
     private var untidy: UInt64?
     private var soon = false
+    /// A process that waits for a plan, perhaps for one like this container's.
+    private var ahead: ChildAhead?
+    /// The container's mount namespace: its mounts are taken apart when everybody knows that it has ended.
+    private var mounts: OwnedDescriptor?
 
-    init(_ settings: MonitorSettings, plan: [UInt8], check: [UInt8]) throws(DrydockError) {
+    init(
+        _ settings: MonitorSettings, plan: [UInt8], check: [UInt8], ahead: ChildAhead? = nil
+    ) throws(DrydockError) {
         self.settings = settings
+        self.ahead = ahead
         self.plan = plan
         self.check = check
         policy = settings.restart
@@ -51,6 +58,7 @@ final class Monitor {
     /// Starts the container and stays until it has ended for good. The client is the one that started the monitor.
     func run(client socket: OwnedDescriptor, reader: FrameReader) {
         let starter = adopt(socket)
+        defer { ahead?.abandon() }
         do throws(LaunchFailure) {
             try claim()
             let started = try launch()
@@ -131,30 +139,44 @@ final class Monitor {
             for name in ["exit.json", "run.json", "starting.json", "health.json", "execs.json"] {
                 unlink(directory.appending(name).string)
             }
-            try ExitRecord.reserve(in: directory)
-            let listener = try UnixSocket.listen(directory.appending("monitor.sock"))
-            _ = cl_nonblocking(listener.number)
-            self.listener = listener
-            loop.watch(listener.number, .read) { [weak self] _ in self?.accept() }
         } catch {
             throw LaunchFailure(error)
         }
+    }
+
+    /// Lets others speak to this monitor.
+    private func listen() throws(DrydockError) {
+        guard listener == nil else { return }
+        let listener = try UnixSocket.listen(directory.appending("monitor.sock"))
+        _ = cl_nonblocking(listener.number)
+        self.listener = listener
+        loop.watch(listener.number, .read) { [weak self] _ in self?.accept() }
         hostsSize = (try? FileAt.status(FileAt.workingDirectory, directory.appending("hosts").string))?.size ?? 0
     }
 
     private func launch() throws(LaunchFailure) -> StartedProcess {
         tidySoon()
-        return try Launcher(settings: settings, parent: parent, target: -1) { [directory] pid in
+        let ready = ahead
+        ahead = nil
+        let isSuitable = ready?.suits(plan) ?? false
+        // It may hold the same directories.
+        if isSuitable { parent.adopt(ready?.cgroup) } else { ready?.abandon() }
+        let launcher = Launcher(settings: settings, parent: parent, target: -1) { (pid: Int32) throws(DrydockError) in
             // So that it can be found when this process is killed before it has written down that the container runs.
             let record = RunRecord(starting: pid).json.compact
-            try? AtomicFile.write(Array(record.utf8), to: directory.appending("starting.json"), durable: false)
-        }.launch(plan)
+            try? AtomicFile.write(Array(record.utf8), to: self.directory.appending("starting.json"), durable: false)
+            try ExitRecord.reserve(in: self.directory)
+            try self.listen()
+        }
+        return try launcher.launch(plan, in: isSuitable ? ready : nil)
     }
 
     /// Takes over a process that has become the container's program.
     private func adopt(_ started: StartedProcess) {
         let program = Program(started, settings: settings, log: log, loop: loop)
         container = program
+        // Without an overlay the mounts are also somebody else's, who waits for them.
+        mounts = settings.volatileMark.isEmpty ? nil : started.mounts
         program.finished = { [weak self] _, status in self?.programEnded(status) }
         state.begin(started.handle.pid, network: parent.networkJSON, cgroup: parent.cgroup)
         freezer = Freezer(cgroup: parent.cgroup?.birthplace, name: settings.id, process: started.handle.pid)
@@ -360,7 +382,11 @@ final class Monitor {
     /// Tells those who are attached, and those who wait.
     private func tellEnd(_ status: Int32, forGood: Bool) {
         let attached = container?.clients ?? []
-        if forGood { responsible = attached.contains { $0.flags.contains(.responsible) && $0.isOpen } }
+        if forGood {
+            responsible = attached.contains { $0.flags.contains(.responsible) && $0.isOpen }
+            // Who removes it need not wait until everything here is put away: nobody starts it again.
+            if responsible, !kept { release() }
+        }
         for client in Array(clients.values) {
             let isAttached = attached.contains { $0 === client }
             guard forGood || isAttached || client.waits else { continue }
@@ -372,6 +398,7 @@ final class Monitor {
 
     private func restart() {
         restarting = nil
+        mounts = nil
         parent.undo()
         freezer?.remove()
         parent = ParentOperations(loop)
@@ -407,12 +434,21 @@ final class Monitor {
         for client in Array(clients.values) { client.close() }
     }
 
-    private func end() {
-        parent.release()
-        freezer?.remove()
+    private func release() {
         unlink(directory.appending("monitor.sock").string)
         unlink(directory.appending("execs.json").string)
         lock?.unlock()
+        lock = nil
+    }
+
+    private func end() {
+        if lock == nil { Background.stepAside() }
+        parent.release()
+        freezer?.remove()
+        if lock != nil {
+            mounts = nil
+            release()
+        }
         if !responsible, !kept, let program = settings.cleanup.first {
             _ = try? ChildProcess.spawn(program, settings.cleanup, detached: true, directory: "/")
         }

@@ -25,27 +25,18 @@ enum MonitorProgram {
             cl_populate_text()
             try? rehearse()
         }
-        var reader = FrameReader()
-        var buffer = [UInt8](repeating: 0, count: 65536)
         do {
-            while true {
-                let count = read(socket.number, &buffer, buffer.count)
-                if count < 0 && errno == EINTR { continue }
-                guard count > 0 else { return 1 }
-                reader.add(buffer[..<count])
-                guard let frame = try reader.next() else { continue }
-                guard frame.kind == .launch else { return 1 }
-                let (json, plans) = try frame.settingsAndPlan()
-                buffer = []
-                let settings = MonitorSettings(json)
-                if once { return SingleLaunch(settings, socket).run(plans) }
-                showName(FilePath(settings.directory).lastComponent?.string ?? "")
-                let size = settings.planSize > 0 ? min(settings.planSize, plans.count) : plans.count
-                let plan = Array(plans[..<size])
-                let check = Array(plans[size...])
-                try Monitor(settings, plan: plan, check: check).run(client: socket, reader: reader)
-                return 0
-            }
+            var standby = Standby(socket)
+            guard let order = try standby.order() else { return 1 }
+            if once { return SingleLaunch(order.settings, socket).run(order.plan) }
+            let settings = order.settings
+            showName(FilePath(settings.directory).lastComponent?.string ?? "")
+            let size = settings.planSize > 0 ? min(settings.planSize, order.plan.count) : order.plan.count
+            let plan = Array(order.plan[..<size])
+            let check = Array(order.plan[size...])
+            try Monitor(settings, plan: plan, check: check, ahead: order.ahead).run(
+                client: socket, reader: order.reader)
+            return 0
         } catch {
             return 1
         }

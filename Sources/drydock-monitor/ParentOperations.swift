@@ -25,7 +25,7 @@ final class ParentOperations {
     /// Carries out one operation for a child.
     /// - Parameter born: whether the process was born in the container's cgroup.
     func perform(_ index: Int, of plan: [UInt8], pid: Int32, born: Bool) throws(DrydockError) {
-        let operation = ParentOperation(index, of: plan)
+        let operation = PlanOperation(index, of: plan)
         switch Int(operation.code) {
         case Int(CL_OP_ID_MAPS):
             try Files.write(Array(operation.text(0).utf8), toFile: FilePath("/proc/\(pid)/uid_map"))
@@ -56,16 +56,21 @@ final class ParentOperations {
     /// Makes the cgroup that a plan asks for, before the process exists: then it can be born there.
     /// Returns the cgroup's directory, nil where the process is to be born in the monitor's own.
     func birthplace(of plan: [UInt8]) throws(DrydockError) -> OwnedDescriptor? {
-        // An exec plan names none: its program joins the container's, where that has one.
-        if cgroup == nil, let operation = ParentOperation.first(UInt32(CL_OP_CGROUP), of: plan),
-            !operation.text(0).isEmpty
-        {
+        if cgroup == nil { cgroup = try Self.makeCgroup(for: plan) }
+        guard let place = cgroup?.birthplace else { return nil }
+        return try? OwnedDescriptor.open(place, .readOnly)
+    }
+
+    /// The cgroup that a plan asks for. An exec plan names none: its program joins the container's, where that has one.
+    static func makeCgroup(for plan: [UInt8]) throws(DrydockError) -> ContainerCgroup? {
+        guard let operation = PlanOperation.first(UInt32(CL_OP_CGROUP), of: plan) else { return nil }
+        if !operation.text(0).isEmpty {
             let settings = operation.text(1).split(separator: "\n").compactMap { CgroupSetting(line: $0) }
             let devices = operation.text(2).split(separator: "\n").compactMap { line in
                 DeviceRule(line.dropFirst(), allow: line.hasPrefix("+"))
             }
             do throws(DrydockError) {
-                cgroup = try ContainerCgroup(
+                return try ContainerCgroup(
                     path: operation.text(0), settings: settings, devices: devices,
                     everywhere: operation.numbers.0 == 1)
             } catch {
@@ -73,13 +78,12 @@ final class ParentOperations {
                 if !settings.isEmpty { throw error }
             }
         }
-        if cgroup == nil, let operation = ParentOperation.first(UInt32(CL_OP_CGROUP), of: plan) {
-            let places = operation.text(3).split(separator: "\n").map { FilePath(String($0)) }
-            if !places.isEmpty { cgroup = ContainerCgroup(places: places) }
-        }
-        guard let place = cgroup?.birthplace else { return nil }
-        return try? OwnedDescriptor.open(place, .readOnly)
+        let places = operation.text(3).split(separator: "\n").map { FilePath(String($0)) }
+        return places.isEmpty ? nil : ContainerCgroup(places: places)
     }
+
+    /// Takes over the cgroup of a process that was cloned ahead.
+    func adopt(_ cgroup: ContainerCgroup?) { self.cgroup = cgroup }
 
     private func namespace(of pid: Int32) throws(DrydockError) -> OwnedDescriptor {
         if let namespace { return namespace }
@@ -89,7 +93,7 @@ final class ParentOperations {
     }
 
     /// A network that cannot be had costs the container its connection, not its start; the client is told.
-    private func connect(_ operation: ParentOperation, _ pid: Int32) throws(DrydockError) {
+    private func connect(_ operation: PlanOperation, _ pid: Int32) throws(DrydockError) {
         do throws(DrydockError) {
             try connect(operation, operation.text(0), pid)
         } catch {
@@ -98,7 +102,7 @@ final class ParentOperations {
         }
     }
 
-    private func connect(_ operation: ParentOperation, _ kind: String, _ pid: Int32) throws(DrydockError) {
+    private func connect(_ operation: PlanOperation, _ kind: String, _ pid: Int32) throws(DrydockError) {
         network.append(("kind", .string(kind)))
         switch kind {
         case "bridge":
@@ -128,9 +132,9 @@ final class ParentOperations {
         }
     }
 
-    private func publish(_ operation: ParentOperation, _ pid: Int32) throws(DrydockError) {
+    private func publish(_ operation: PlanOperation, _ pid: Int32) throws(DrydockError) {
         let namespace = try namespace(of: pid)
-        let (hostPort, containerPort, udp) = operation.numbers
+        let (hostPort, containerPort, udp, _) = operation.numbers
         let host = operation.text(0)
         guard udp == 0 else {
             throw DrydockError(
@@ -201,37 +205,5 @@ final class ParentOperations {
         guard let device else { return }
         try? Netlink().remove(device)
         self.device = nil
-    }
-}
-
-/// An operation of a flattened plan.
-struct ParentOperation {
-    let code: UInt32
-    let numbers: (Int64, Int64, Int64)
-    private let plan: [UInt8]
-    private let offsets: (UInt32, UInt32, UInt32, UInt32)
-
-    init(_ index: Int, of plan: [UInt8]) {
-        let operation = plan.withUnsafeBytes { area in
-            let table = Int(area.load(as: cl_plan.self).operations)
-            return area.loadUnaligned(fromByteOffset: table + index * MemoryLayout<cl_op>.stride, as: cl_op.self)
-        }
-        code = operation.code
-        numbers = (operation.n.0, operation.n.1, operation.n.2)
-        offsets = operation.s
-        self.plan = plan
-    }
-
-    /// The first operation of a kind.
-    static func first(_ code: UInt32, of plan: [UInt8]) -> ParentOperation? {
-        let count = plan.withUnsafeBytes { Int($0.load(as: cl_plan.self).count) }
-        return (0..<count).lazy.map { ParentOperation($0, of: plan) }.first { $0.code == code }
-    }
-
-    /// One of its texts.
-    func text(_ index: Int) -> String {
-        let offset = Int(index == 0 ? offsets.0 : index == 1 ? offsets.1 : index == 2 ? offsets.2 : offsets.3)
-        guard offset > 0, offset < plan.count else { return "" }
-        return String(decoding: plan[offset...].prefix { $0 != 0 }, as: UTF8.self)
     }
 }

@@ -27,26 +27,37 @@ enum StandbyCommand {
         engine.putOffRemovals()
         engine.prepareStart()
         rehearse(engine, places)
+        defer { engine.discardPreparation() }
         guard let request = channel.receive() else { return 0 }
         guard let opened, let now = try? FileAt.status(FileAt.workingDirectory, store), now.inode == opened.inode,
             now.device == opened.device, chdir(request.directory) == 0
         else { return 1 }
         channel.take(terminal: STDIN_FILENO)
         return MainThreadExecutor.run {
-            await DockerMain.run(request.arguments, places: places, engine: engine, told: channel.end)
+            await DockerMain.run(request.arguments, places: places, engine: engine) { status in
+                channel.end(status)
+                Background.stepAside()
+            }
         }
     }
 
-    /// Lists the containers to nobody: the code that every command goes through is then in memory.
+    /// Does what every command goes through, for nobody: lists the containers, and reads the words of a `run` that then
+    /// finds no engine. The code is then in memory.
     private static func rehearse(_ engine: Engine, _ places: Places) {
+        run(["container", "ls", "--last", "1"], places) { () throws(DrydockError) in engine }
+        run(["run", "--rm", "--network", "none", "alpine", "true"], places) { () throws(DrydockError) in
+            throw DrydockError(.unavailable, "a rehearsal")
+        }
+    }
+
+    private static func run(
+        _ arguments: [String], _ places: Places, _ engine: @escaping @Sendable () throws(DrydockError) -> Engine
+    ) {
         let nowhere = OutputSink { _ in }
         let context = CommandContext(
-            engine: { () throws(DrydockError) in engine }, output: nowhere, errors: nowhere, terminal: TerminalTraits(),
-            prompt: NoPrompt(), trace: Trace(), environment: places.environment, workingDirectory: "/", now: { 0 },
+            engine: engine, output: nowhere, errors: nowhere, terminal: TerminalTraits(), prompt: NoPrompt(),
+            trace: Trace(), environment: places.environment, workingDirectory: "/", now: { 0 },
             readFile: { _ throws(DrydockError) in [] })
-        _ = MainThreadExecutor.run {
-            await DockerCommand.run(arguments: ["container", "ls", "--last", "1"], context: context)
-        }
-        _ = DockerCommand.needs(["run", "--rm", "--network", "none", "alpine", "true"])
+        _ = MainThreadExecutor.run { await DockerCommand.run(arguments: arguments, context: context) }
     }
 }

@@ -98,6 +98,7 @@ enum {
     CL_F_GROUPS_OPTIONAL = 16, // (ids) groups stay as they are where the process may not change them
     CL_F_BIND_DEVICE = 64,  // (mknod) take the device from outside
     CL_F_IN_ROOT = 128,     // (write, bind) the path is one of the container's proc
+    CL_F_AHEAD = 256,       // does not depend on the container: may be done before it is known (cl_start_ahead)
 };
 
 // What the child tells the monitor, one record per message of a SOCK_SEQPACKET pair.
@@ -130,11 +131,26 @@ typedef struct {
     int terminal;           // 1: CL_OP_CONSOLE makes the standard streams
     int preserve;           // how many descriptors from 3 on the program gets
     int start;              // a listening socket for CL_OP_START, or -1
+    const char *stage;      // (cl_start_ahead) a directory that nothing of the plan lies in
 } cl_launch;
 
 /// Clones a process that carries out the plan and becomes the program. The plan is written to (pointer tables, times).
 /// Returns the process, or -1 with errno; *pidfd is set on success.
 pid_t cl_start(void *plan, const cl_launch *launch, int *pidfd);
+
+// What a process that was cloned ahead is sent before its plan; the standard streams come with it as descriptors.
+typedef struct { int32_t terminal, preserve; } cl_order;
+
+enum { CL_AHEAD_ROOM = 1 << 17 };
+
+/// Clones a process that carries out the operations of an expected plan that have CL_F_AHEAD, and waits on the channel
+/// for the real one (`cl_send_plan`), which must have the same of those. It keeps nothing else open, and ends when the
+/// other end is closed. Of the launch, `channel`, `cgroup` and `stage` count. Returns as `cl_start`.
+pid_t cl_start_ahead(void *plan, const cl_launch *launch, int *pidfd);
+
+/// Gives such a process its plan. Of the launch, the streams, `terminal` and `preserve` count. Returns 0 or -errno,
+/// -EMSGSIZE for a plan longer than CL_AHEAD_ROOM.
+int cl_send_plan(int channel, const void *plan, size_t size, const cl_launch *launch);
 
 /// Carries out the plan in this process and does not return.
 _Noreturn void cl_interpret(cl_plan *plan, const cl_launch *launch);

@@ -23,6 +23,7 @@ enum RunCommands {
         let detach = invocation.bool("detach")
         let request = try await decorated(invocation, context) { () throws(Failure) in
             var request = try CreateOptions(invocation: invocation, context: context).request()
+            request.startsNow = true
             // One that nobody is attached to keeps its input open for those who attach later.
             if detach { request.attach = [] }
             return request

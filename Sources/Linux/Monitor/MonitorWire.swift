@@ -6,6 +6,8 @@ public enum FrameKind: UInt8, Sendable {
     // From a client.
     /// Start the container: the settings as JSON with their length before them, then the flattened plan.
     case launch = 0x4c
+    /// Get ready for a container like this one, which may come later: as `launch`.
+    case prepare = 0x48
     /// Attach: a byte of `AttachFlags`.
     case attach = 0x41
     /// Start a program in the container: as `launch`.
