@@ -1,7 +1,7 @@
 import Diagnostics
 import Glibc
 import Linux
-public import SystemPackage
+import SystemPackage
 
 /// The directory of a container that may come: making files takes longer than all the rest where a file system has just
 /// lost many. A file beside it, named after the process that made it, tells it from a container's.
