@@ -14,11 +14,10 @@ extension ContainerRuntime {
     func makeDirectoryAhead(_ spec: ContainerSpec, _ networkKind: String, _ facts: LaunchFacts) {
         let directory = directory(spec.id)
         do throws(DrydockError) {
-            try Files.makeDirectories(containers)
+            try Files.makeDirectories(containers, mode: 0o700)
             _ = try FileLock.ifFree(mark(spec.id))
-            for part in [directory] + ["upper", "work", "root"].map({ directory.appending($0) }) {
-                try Files.makeDirectories(part)
-            }
+            try Files.makeDirectories(directory, mode: 0o700)
+            for part in ["upper", "work", "root"] { try Files.makeDirectories(directory.appending(part)) }
             try ContainerFiles(spec: spec, directory: directory, networkKind: networkKind).write()
             try facts.write(to: directory)
             _ = try FileLock.ifFree(directory.appending("monitor.lock"))
