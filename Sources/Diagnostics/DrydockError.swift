@@ -36,6 +36,8 @@ public struct DrydockError: Error, Sendable, Equatable {
         public static let system = Code(rawValue: "system")
         /// The operation was interrupted or cancelled.
         public static let cancelled = Code(rawValue: "cancelled")
+        /// The user asked three times for the end of what does not end, and went.
+        public static let interrupted = Code(rawValue: "interrupted")
         /// Nobody looks after the container any more: its monitor was killed.
         public static let unattended = Code(rawValue: "unattended")
         /// A defect in Drydock itself.

@@ -53,6 +53,11 @@ extension Engine {
                     + "(\(Platform.current)) and no specific platform was requested")
         }
         try checkNetwork(request.network)
+        if let port = request.ports.first(where: { $0.transport == "sctp" }) {
+            throw DrydockError(
+                .unsupported, "publishing SCTP port \(port.containerPort) is not supported",
+                remedy: "publish TCP or UDP ports", exitStatus: 125)
+        }
         _ = try request.restart.checked()
         _ = try request.logging.checked(config.config)
         try Self.check(request.healthcheck)

@@ -38,7 +38,7 @@ extension Engine {
             case .detached:
                 self.record("exec_detach", record, document, ["execID": spec.id])
                 throw DrydockError(.conflict, ExecRequest.leftMessage)
-            case .lost: throw Self.unattended(record, "start programs in it")
+            case .lost, .gaveUp: throw Self.unattended(record, "start programs in it")
             }
         } catch {
             let known = error.message == ExecRequest.leftMessage ? error : explained(error, record)

@@ -96,6 +96,12 @@ extension Engine {
         case .detached:
             self.record("detach", record, document)
             return nil
+        case .gaveUp:
+            throw DrydockError(
+                .interrupted, "got 3 SIGTERM/SIGINTs, forcefully exiting",
+                reason: "the container goes on: its first process takes no notice of Ctrl-C, because process 1 of a "
+                    + "container only gets the signals that it asks for",
+                remedy: "docker stop \(record.name) ends it; with docker run --init or -it, Ctrl-C does")
         case .lost: throw Self.unattended(record, "see how it ends").exiting(125)
         }
     }

@@ -29,6 +29,8 @@ public enum AttachEnd: Sendable, Equatable {
     case exited(Int32)
     /// The client left with the detach keys; the program goes on.
     case detached
+    /// The client was asked three times to end, by signals that it passed on, and left; the program goes on.
+    case gaveUp
     /// The monitor was killed: how the program ends cannot be seen from here.
     case lost
 }

@@ -21,6 +21,10 @@ public final class ContainerSession {
     private var outgoing: [UInt8] = []
     private var inputOpen: Bool
     private var keys: DetachKeys
+    /// How often somebody asked for the end, as SIGINT and SIGTERM do.
+    private var requests = 0
+    /// After so many of them Docker's client goes without the program.
+    private static let patience = 3
 
     init(
         connection: MonitorConnection, options: AttachOptions?, terminal: Bool, pid: Int32, network: NetworkInfo,
@@ -74,6 +78,10 @@ public final class ContainerSession {
                 detach()
                 kill(getpid(), ending)
                 return .detached
+            }
+            if requests >= Self.patience {
+                detach()
+                return .gaveUp
             }
             if entries[2].revents != 0, takeInput(input) {
                 detach()
@@ -137,7 +145,8 @@ public final class ContainerSession {
             } else if keyboard {
                 return number
             } else {
-                enqueue(.number(.signal, number))
+                if number == SIGINT || number == SIGTERM { requests += 1 }
+                if requests < Self.patience { enqueue(.number(.signal, number)) }
             }
         }
         return nil

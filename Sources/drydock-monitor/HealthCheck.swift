@@ -93,6 +93,7 @@ final class HealthCheck {
         save()
         if changed { monitor.healthChanged(to: state.status.rawValue) }
         plan(after: now)
+        monitor.checkEnded()
     }
 
     private func save() { monitor.write("health.json", state.json) }

@@ -34,6 +34,7 @@ final class Monitor {
     private var hostsSize: Int64 = 0
     /// When more memory was needed than for waiting; nil where it has been given back.
     private var untidy: UInt64?
+    private let footprint = Footprint()
     private var soon = false
     /// A process that waits for a plan, perhaps for one like this container's.
     private var ahead: ChildAhead?
@@ -97,7 +98,7 @@ final class Monitor {
         }
         let worked = loop.turn(milliseconds: soon ? 100 : 1000)
         guard !worked || cl_now() - since > 2_000_000_000 else { return }
-        Footprint.trim()
+        footprint.trim()
         untidy = worked ? cl_now() : nil
         soon = false
     }
@@ -183,6 +184,7 @@ final class Monitor {
         save()
         events.record("start")
         guard let health = settings.health, !check.isEmpty else { return }
+        footprint.divideCode()
         self.health = HealthCheck(health, self, check, startedAt: state.startedAt)
     }
 
@@ -352,6 +354,9 @@ final class Monitor {
             write("execs.json", .array(ids.map(JSONValue.string)))
         }
     }
+
+    /// Gives back what a check of the container's health needed: the next one may come before there is time to.
+    func checkEnded() { footprint.trim() }
 
     func healthChanged(to status: String) { events.record("health_status: \(status)") }
 

@@ -11,7 +11,7 @@ final class ParentOperations {
     private var namespace: OwnedDescriptor?
     private var device: String?
     private var helper: NetworkHelper?
-    private var listeners: [Listener] = []
+    private var listeners: [any Publication] = []
     /// What became known of the network, as it is kept in run.json.
     private(set) var network: [(key: String, value: JSONValue)] = []
     private var address: IPv4Address?
@@ -136,44 +136,45 @@ final class ParentOperations {
         let namespace = try namespace(of: pid)
         let (hostPort, containerPort, udp, _) = operation.numbers
         let host = operation.text(0)
-        guard udp == 0 else {
-            throw DrydockError(
-                .unsupported, "publishing UDP port \(containerPort) is not supported", remedy: "publish TCP ports",
-                exitStatus: 125)
-        }
         let target = address ?? IPv4Address(0x7f00_0001)
         let port = UInt16(truncatingIfNeeded: containerPort)
+        let own = (IPv4Address(host) ?? IPv4Address(0), UInt16(truncatingIfNeeded: hostPort))
         let socket: OwnedDescriptor
         do throws(DrydockError) {
-            socket = try TCPSocket.listen(
-                IPv4Address(host) ?? IPv4Address(0), port: UInt16(truncatingIfNeeded: hostPort))
+            socket = try udp == 1 ? UDPSocket.bind(own.0, port: own.1) : TCPSocket.listen(own.0, port: own.1)
         } catch {
-            throw Self.bindFailure(host, hostPort, error)
+            throw Self.bindFailure(host, hostPort, udp == 1 ? "udp4" : "tcp4", error)
         }
         let bound = TCPSocket.port(of: socket.number)
         ports.append([
             "hostAddress": .string(host), "hostPort": .int(Int64(bound)), "containerPort": .int(containerPort),
+            "transport": udp == 1 ? "udp" : "tcp",
         ])
-        listeners.append(
-            Listener(socket, loop) {
-                TCPSocket.connect(target, port: port, namespace: namespace.number)
-            })
+        if udp == 1 {
+            let peer = UDPSocket.Peer(address: target, port: port)
+            listeners.append(DatagramRelay(socket, loop, to: peer, in: namespace))
+        } else {
+            listeners.append(
+                Listener(socket, loop) { TCPSocket.connect(target, port: port, namespace: namespace.number) })
+        }
     }
 
     /// A port that cannot be had, in Docker's words.
-    private static func bindFailure(_ host: String, _ port: Int64, _ error: DrydockError) -> DrydockError {
+    private static func bindFailure(
+        _ host: String, _ port: Int64, _ transport: String, _ error: DrydockError
+    ) -> DrydockError {
         let base = "driver failed programming external connectivity"
         switch error.errno {
         case EADDRINUSE:
             return DrydockError(
                 .conflict, "\(base): Bind for \(host):\(port) failed: port is already allocated",
                 reason: "another program, or another container, listens on port \(port)",
-                remedy: "choose another port of the host, or stop what uses it ('ss -ltnp' shows it)",
+                remedy: "choose another port of the host, or stop what uses it ('ss -tulnp' shows it)",
                 errno: EADDRINUSE,
                 exitStatus: 125)
         case EACCES, EPERM:
             return DrydockError(
-                .denied, "\(base): listen tcp4 \(host):\(port): bind: permission denied",
+                .denied, "\(base): listen \(transport) \(host):\(port): bind: permission denied",
                 reason: "ports below 1024 belong to root", remedy: "publish a port from 1024 on", errno: EACCES,
                 exitStatus: 125)
         default: return error.exiting(125)

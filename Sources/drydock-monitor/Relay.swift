@@ -3,8 +3,14 @@ import Diagnostics
 import Glibc
 import Linux
 
+/// Something that listens for the container.
+protocol Publication: AnyObject {
+    /// Ends it with everything that came through it.
+    func close()
+}
+
 /// A listening socket whose connections are joined to connections made elsewhere.
-final class Listener {
+final class Listener: Publication {
     private let socket: OwnedDescriptor
     private let loop: EventLoop
     private var relays: [ObjectIdentifier: Relay] = [:]

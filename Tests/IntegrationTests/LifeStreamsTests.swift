@@ -221,6 +221,35 @@ struct LifeStreamsTests {
         #expect(it.inspect("tick", "{{.State.Running}}") == "true")
     }
 
+    @Test("Who asks three times for the end of what takes no notice gets the prompt back", arguments: Actor.available)
+    func threeTimes(actor: Actor) throws {
+        let it = try Drydock.withAlpine(actor)
+        let run = ["run", "--rm", "--name", "deaf", "--network", "none", "alpine:3.5"]
+        // With a handler it hears every time, and asking for something else does not count.
+        let heard = try Screen(
+            it,
+            run + ["sh", "-c", "trap 'echo heard' INT; trap 'exit 7' TERM; echo ready; while :; do sleep 0.1; done"])
+        #expect(heard.waitFor("ready"))
+        heard.type("\u{3}")
+        #expect(heard.waitFor("heard"))
+        #expect(it.docker("kill", "-s", "TERM", "deaf").status == 0)
+        #expect(heard.end == .exited(7))
+        #expect(eventually { it.docker("inspect", "deaf").status == 1 })
+
+        let deaf = try Screen(it, run + ["sh", "-c", "echo ready; sleep 600"])
+        #expect(deaf.waitFor("ready"))
+        for _ in 0..<3 {
+            deaf.type("\u{3}")
+            #expect(deaf.waitFor("^C"))
+        }
+        #expect(deaf.waitFor("got 3 SIGTERM/SIGINTs, forcefully exiting"))
+        #expect(deaf.waitFor("docker stop deaf"))
+        #expect(deaf.end == .exited(1))
+        #expect(it.inspect("deaf", "{{.State.Status}}") == "running")
+        #expect(it.docker("stop", "-t", "0", "deaf").status == 0)
+        #expect(eventually { it.docker("ps", "-aq").output.isEmpty })
+    }
+
     @Test("Events tell what happened, filtered and in Docker's form", arguments: Actor.available)
     func events(actor: Actor) throws {
         let it = try Drydock.withAlpine(actor)

@@ -227,7 +227,12 @@ ssize_t cl_splice(int from, int to, size_t size);
 int cl_prctl_dumpable(int value);
 /// Maps the program's own code at once, instead of page by page when it is first run.
 void cl_populate_text(void);
-long cl_trim_text(uintptr_t begin, uintptr_t length);
+/// Gives back what is in memory of a private mapping of a file and was never changed: it is read again when it is needed.
+/// Only for a process of one thread.
+void cl_trim_clean(uintptr_t begin, uintptr_t length);
+/// Divides a mapping into parts (a multiple of the page's size), so that the kernel, which maps the pages around one that
+/// is missing (64 KiB of them), stays within a part.
+void cl_divide_mapping(uintptr_t begin, uintptr_t length, uintptr_t part);
 int cl_errno_of_seccomp_probe(void);
 int cl_wexitstatus(int status);
 uint64_t cl_now(void);

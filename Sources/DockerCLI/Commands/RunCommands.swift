@@ -47,8 +47,8 @@ enum RunCommands {
                 if detach { context.output.line(created.id) }
                 return status ?? 0
             } catch {
-                // One that goes on without its monitor is not this command's to end.
-                if request.autoRemove, error.error?.code != .unattended {
+                // One that goes on without its monitor, or without this command, is not this command's to end.
+                if request.autoRemove, error.error?.code != .unattended, error.error?.code != .interrupted {
                     try? engine.removeContainer(created.id, force: true, volumes: true)
                 }
                 throw error
@@ -73,7 +73,7 @@ enum RunCommands {
         do throws(Failure) { return try await body() } catch {
             guard error.error != nil else { throw error }
             context.errors.write(context.errorText.runText(error, command: invocation.commandLine))
-            throw .printed(error.status == 1 ? 125 : error.status)
+            throw .printed(error.status == 1 && error.error?.code != .interrupted ? 125 : error.status)
         }
     }
 

@@ -19,6 +19,8 @@ struct ErrorText {
                 + additions(more)
         case .daemon(let error), .client(let error):
             if error.code == .cancelled { return "" }
+            // After the ^C that the terminal shows, and from nobody's daemon.
+            if error.code == .interrupted { return "\n\(error.message)\n" + additions(error) }
             return failure.line + "\n" + additions(error)
         }
     }
@@ -26,6 +28,7 @@ struct ErrorText {
     /// The lines of a failure of `docker run`, which names itself and its help.
     func runText(_ failure: Failure, command: String) -> String {
         guard let error = failure.error, error.code != .cancelled else { return text(failure) }
+        if error.code == .interrupted { return text(failure) }
         // The help cannot say more where the command line was right and the container began.
         if error.code == .unattended { return "docker: " + text(failure) }
         return "docker: \(failure.line)\n\nRun '\(command) --help' for more information\n" + additions(error)

@@ -11,6 +11,14 @@ extension Advice {
             "Choose another name, or remove the other container: docker rm {}",
             "Choisissez un autre nom, ou supprimez l’autre conteneur : docker rm {}"),
         Entry("docker stop {}, or docker rm -f {}", "docker stop {}, ou docker rm -f {}"),
+        Entry(
+            "the container goes on: its first process takes no notice of Ctrl-C, because process 1 of a container only "
+                + "gets the signals that it asks for",
+            "le conteneur continue : son premier processus ne tient pas compte de Ctrl-C, car le processus 1 d’un "
+                + "conteneur ne reçoit que les signaux qu’il demande"),
+        Entry(
+            "docker stop {} ends it; with docker run --init or -it, Ctrl-C does",
+            "docker stop {} l’arrête ; avec docker run --init ou -it, Ctrl-C le fait"),
         Entry("docker restart {} gives it a new monitor", "docker restart {} lui donne un nouveau moniteur"),
         Entry("docker restart {} gives it a new one", "docker restart {} lui en donne un nouveau"),
         Entry(
@@ -56,8 +64,8 @@ extension Advice {
             "another program, or another container, listens on port {}",
             "un autre programme, ou un autre conteneur, écoute sur le port {}"),
         Entry(
-            "choose another port of the host, or stop what uses it ('ss -ltnp' shows it)",
-            "choisissez un autre port de l’hôte, ou arrêtez ce qui l’utilise ('ss -ltnp' le montre)"),
+            "choose another port of the host, or stop what uses it ('ss -tulnp' shows it)",
+            "choisissez un autre port de l’hôte, ou arrêtez ce qui l’utilise ('ss -tulnp' le montre)"),
         Entry("ports below 1024 belong to root", "les ports inférieurs à 1024 sont réservés à root"),
         Entry("publish a port from 1024 on", "publiez un port à partir de 1024"),
         Entry("publish TCP ports", "publiez des ports TCP"),

@@ -49,8 +49,10 @@ public enum TCPSocket {
         return result == 0 ? UInt16(bigEndian: address.sin_port) : 0
     }
 
-    private static func make(_ namespace: Int32?) throws(DrydockError) -> OwnedDescriptor {
-        let kind = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+    static func make(
+        _ namespace: Int32?, _ kind: Int32 = Int32(SOCK_STREAM.rawValue)
+    ) throws(DrydockError) -> OwnedDescriptor {
+        let kind = kind | Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
         let number: Int32
         if let namespace {
             number = cl_socket_in_namespace(namespace, AF_INET, kind, 0)
@@ -61,7 +63,7 @@ public enum TCPSocket {
         return OwnedDescriptor(number)
     }
 
-    private static func withAddress(
+    static func withAddress(
         _ address: IPv4Address, _ port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
     ) -> Int32 {
         var name = sockaddr_in()
