@@ -238,10 +238,13 @@ struct LifeStreamsTests {
 
         let deaf = try Screen(it, run + ["sh", "-c", "echo ready; sleep 600"])
         #expect(deaf.waitFor("ready"))
-        for _ in 0..<3 {
+        // The kernel keeps one signal of a kind, so keys that come too fast count once.
+        let isOver = eventually {
             deaf.type("\u{3}")
-            #expect(deaf.waitFor("^C"))
+            _ = deaf.take()
+            return deaf.ended != nil
         }
+        #expect(isOver)
         #expect(deaf.waitFor("got 3 SIGTERM/SIGINTs, forcefully exiting"))
         #expect(deaf.waitFor("docker stop deaf"))
         #expect(deaf.end == .exited(1))

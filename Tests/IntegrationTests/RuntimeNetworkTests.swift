@@ -66,6 +66,7 @@ struct RuntimeNetworkTests {
             import socket
             s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             s.bind(("0.0.0.0", 53))
+            s.settimeout(30)
             while True:
                 data, peer = s.recvfrom(65536)
                 s.sendto(data[::-1], peer)
@@ -76,6 +77,10 @@ struct RuntimeNetworkTests {
         let answerer = Process()
         answerer.executableURL = URL(filePath: "/usr/bin/env")
         answerer.arguments = words
+        // Who reads what this test writes must not wait for it.
+        answerer.standardInput = FileHandle.nullDevice
+        answerer.standardOutput = FileHandle.nullDevice
+        answerer.standardError = FileHandle.nullDevice
         try answerer.run()
         defer { answerer.terminate() }
         let ask = """
