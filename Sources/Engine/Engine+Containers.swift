@@ -139,9 +139,7 @@ struct ContainerFilter {
         var ancestors: Set<Digest> = []
         for name in filters["ancestor"] ?? [] {
             guard let image = try? engine.store.image(name) else { continue }
-            ancestors.insert(image.id)
-            for child in try engine.store.images(intermediate: true)
-            where child.chain.starts(with: image.chain) { ancestors.insert(child.id) }
+            ancestors.formUnion(try engine.store.descendants(of: image))
         }
         self.ancestors = ancestors
     }

@@ -24,6 +24,37 @@ public struct LivePictures: Sendable {
         return Document([.stack(title: title, try tiers(of: image, named: name))])
     }
 
+    /// Every layer that has a version of a path, the one that is seen first, and who shares that layer.
+    /// - Throws: code `.notFound` where there is neither an image nor a container of this name.
+    public func versions(of path: String, in name: String) throws(DrydockError) -> Document {
+        let versions = try engine.layers(holding: path, of: name)
+        guard !versions.isEmpty else {
+            return paragraph(
+                language.pick("No layer of \(name) has \(path).", "Aucune couche de \(name) ne contient \(path)."))
+        }
+        let container = try optional({ () throws(DrydockError) in try engine.inspectContainer(name, size: false) })
+        let image = try engine.inspectImage(container?["Image"]?.string ?? name)
+        let tiers = try tiers(of: image, named: container.flatMap { $0.at("Config.Image")?.string } ?? name)
+        let own = language.pick("own layer", "propre couche")
+        let rows = versions.enumerated().map { place, version in
+            let row = tiers.count - 1 - version.index
+            let tier = version.layer != nil && tiers.indices.contains(row) ? tiers[row] : nil
+            let what = version.isDeletion ? language.pick("deleted", "supprimé") : Units.bytes(version.size)
+            let seen =
+                switch (place, version.isDeletion) {
+                case (0, false): language.pick("this one is seen", "c’est elle qu’on voit")
+                case (0, true): language.pick("so there is none to see", "on n’en voit donc aucune")
+                default: language.pick("hidden by the layer above", "masquée par la couche du dessus")
+                }
+            return [tier?.title ?? own, what, seen, tier?.remark ?? ""]
+        }
+        return Document([
+            .heading(level: 3, [.text("\(name):\(path)")]),
+            .table(
+                headings: [language.pick("layer", "couche"), language.pick("size", "taille"), "", ""], rows: rows),
+        ])
+    }
+
     /// What a container changed compared with its image.
     /// - Throws: code `.notFound` where there is no such container.
     public func changes(of container: String, limit: Int = 15) throws(DrydockError) -> Document {

@@ -140,9 +140,11 @@ enum Phrases {
     static let topics = say("Topics", "Sujets")
     static let topicsHint = say(
         "explain TOPIC shows one; explain last opens the last docker command up; explain plan shows what was done "
-            + "before the program ran; explain NAME draws an image or a container.",
+            + "before the program ran; explain NAME draws an image or a container; explain NAME:/PATH says "
+            + "which layers have a file.",
         "explain SUJET en montre un ; explain last ouvre la dernière commande docker ; explain plan montre ce qui a été "
-            + "fait avant que le programme ne s’exécute ; explain NOM dessine une image ou un conteneur.")
+            + "fait avant que le programme ne s’exécute ; explain NOM dessine une image ou un conteneur ; "
+            + "explain NOM:/CHEMIN dit quelles couches contiennent un fichier.")
     static let noTrace = say(
         "No docker command has left a trace yet.", "Aucune commande docker n’a encore laissé de trace.")
     static let noPlan = say(

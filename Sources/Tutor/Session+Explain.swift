@@ -118,6 +118,10 @@ extension Session {
             return show(document)
         }
         do throws(DrydockError) {
+            if let slash = name.firstRange(of: ":/") {
+                let path = "/" + name[slash.upperBound...]
+                return show(try pictures.versions(of: path, in: String(name[..<slash.lowerBound])))
+            }
             show(try pictures.layers(of: name))
         } catch {
             guard error.code == .notFound || error.code == .invalidArgument else { throw error }

@@ -30,16 +30,27 @@ struct RuntimeMain {
     }
 
     private func log(_ error: DrydockError) {
-        let text = error.message
+        write(error.message, level: "error")
+        try? Files.write(Array("drydock runtime: \(error.message)\n".utf8), to: 2)
+        if let remedy = error.remedy { try? Files.write(Array("  → \(remedy)\n".utf8), to: 2) }
+    }
+
+    private func warn(_ text: String) {
+        write(text, level: "warning")
+        try? Files.write(Array("drydock runtime: warning: \(text)\n".utf8), to: 2)
+    }
+
+    private func write(_ text: String, level: String) {
         if let path = global["log"] {
             let line: String
             if global["log-format"] == "json" {
                 let json: JSONValue = [
-                    "msg": .string(text), "level": "error", "time": .string(WallClock.text(WallClock.now)),
+                    "msg": .string(text), "level": .string(level), "time": .string(WallClock.text(WallClock.now)),
                 ]
                 line = json.compact + "\n"
             } else {
-                line = "time=\"\(WallClock.text(WallClock.now))\" level=error msg=\(JSONValue.string(text).compact)\n"
+                line =
+                    "time=\"\(WallClock.text(WallClock.now))\" level=\(level) msg=\(JSONValue.string(text).compact)\n"
             }
             if let file = try? OwnedDescriptor.open(
                 FilePath(path), .writeOnly, options: [.create, .append], permissions: [.ownerReadWrite])
@@ -47,8 +58,6 @@ struct RuntimeMain {
                 try? Files.write(Array(line.utf8), to: file.number)
             }
         }
-        try? Files.write(Array("drydock runtime: \(text)\n".utf8), to: 2)
-        if let remedy = error.remedy { try? Files.write(Array("  → \(remedy)\n".utf8), to: 2) }
     }
 
     private mutating func dispatch(_ arguments: [String]) throws(DrydockError) -> Int32 {
@@ -155,7 +164,9 @@ struct RuntimeMain {
     }
 
     private func perform(_ command: String) throws(DrydockError) -> Int32 {
-        let runtime = OCIRuntime(root: global["root"].map(Self.absolute))
+        var runtime = OCIRuntime(root: global["root"].map(Self.absolute))
+        let told = self
+        runtime.warn = { told.warn($0) }
         let bundle = Self.absolute(value("bundle", "b") ?? ".")
         switch command {
         case "create": _ = try runtime.create(id, bundle: bundle, options)

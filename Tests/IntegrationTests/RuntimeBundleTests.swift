@@ -186,6 +186,18 @@ struct RuntimeBundleTests {
             try String(contentsOfFile: log, encoding: .utf8)
                 == "\"status\":\"created\"\ncreateRuntime\ncreateContainer\npoststart\npoststop\n")
         #expect(try String(contentsOfFile: path + "/rootfs/order", encoding: .utf8).contains("\"id\":\"hooked\""))
+        // Once the program runs, and when it has ended, a hook that fails is told and the next one comes.
+        config["hooks"] = [
+            "poststart": hook("echo late; exit 4") + hook("echo second >> \(log)"), "poststop": hook("exit 5"),
+        ]
+        try JSONSerialization.data(withJSONObject: config).write(to: URL(filePath: path + "/config.json"))
+        let warned = runtime(it, "--log", path + "/warnings", "run", "-b", path, "warned")
+        #expect(warned.status == 0, "\(warned.all)")
+        let warnings = try String(contentsOfFile: path + "/warnings", encoding: .utf8)
+        #expect(
+            warnings.contains("level=warning msg=\"poststart hook /bin/sh: exit status 4, stdout/stderr: late")
+                && warnings.contains("poststop hook /bin/sh: exit status 5"), "\(warnings)")
+        #expect(try String(contentsOfFile: log, encoding: .utf8).hasSuffix("second\n"))
         config["hooks"] = ["createRuntime": hook("echo no; exit 3")]
         try JSONSerialization.data(withJSONObject: config).write(to: URL(filePath: path + "/config.json"))
         let refused = runtime(it, "run", "-b", path, "refused")

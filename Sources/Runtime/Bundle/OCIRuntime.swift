@@ -8,6 +8,8 @@ public import SystemPackage
 public struct OCIRuntime: Sendable {
     /// Where it keeps what it knows of containers.
     public let root: FilePath
+    /// Told of what went wrong without consequences.
+    public var warn: @Sendable (String) -> Void = { _ in }
     private let monitor: FilePath
 
     /// What a process that is started is given.
@@ -104,7 +106,7 @@ public struct OCIRuntime: Sendable {
             return state.pid
         } catch {
             for hook in (config["hooks"]?["poststop"]?.array ?? []).map(RuntimeHook.init) {
-                _ = try? run(hook, ["id": .string(id), "status": "stopped"])
+                run(hook, "poststop", ["id": .string(id), "status": "stopped"])
             }
             try? Files.removeTree(directory(id))
             throw error
@@ -176,15 +178,22 @@ public struct OCIRuntime: Sendable {
             throw LaunchReply.failure(json, plan, Self.arguments(state.config), .bundle)
         }
         for hook in (state.config["hooks"]?["poststart"]?.array ?? []).map(RuntimeHook.init) {
-            // A hook that fails here is told and changes nothing (specification, "Lifecycle").
-            _ = try? run(hook, state.document("running"))
+            run(hook, "poststart", state.document("running"))
         }
     }
 
-    private func run(_ hook: RuntimeHook, _ state: JSONValue) throws(DrydockError) {
+    /// Runs a hook that changes nothing any more: one that fails is told (specification, "Lifecycle").
+    private func run(_ hook: RuntimeHook, _ kind: String, _ state: JSONValue) {
         let words = hook.arguments.isEmpty ? [hook.path] : hook.arguments
-        _ = try ChildProcess.run(
-            hook.path, words, environment: hook.environment, input: Array(state.compact.utf8))
+        do throws(DrydockError) {
+            let ended = try ChildProcess.run(
+                hook.path, words, environment: hook.environment, input: Array(state.compact.utf8))
+            guard ended.status != 0 else { return }
+            let said = String(decoding: ended.output + ended.error, as: UTF8.self)
+            warn("\(kind) hook \(hook.path): exit status \(ended.status), stdout/stderr: \(said)")
+        } catch {
+            warn("\(kind) hook \(hook.path): \(error.message)")
+        }
     }
 
     /// The state of a container, as the specification has it and runc extends it (`state`).
@@ -240,7 +249,7 @@ public struct OCIRuntime: Sendable {
         removeCgroups(state.cgroups)
         try Files.removeTree(directory(id))
         for hook in (state.config["hooks"]?["poststop"]?.array ?? []).map(RuntimeHook.init) {
-            _ = try? run(hook, state.document("stopped"))
+            run(hook, "poststop", state.document("stopped"))
         }
     }
 
