@@ -69,9 +69,14 @@ final class ChildAhead {
 
     /// Ends it: nobody wants it.
     func abandon() {
+        end()
+        cgroup?.remove()
+    }
+
+    /// Ends it; its cgroup stays.
+    func end() {
         try? process.signal(SIGKILL)
         _ = process.exitStatus(block: true)
-        cgroup?.remove()
     }
 
     private static func cloneFlags(_ plan: [UInt8]) -> UInt64 {

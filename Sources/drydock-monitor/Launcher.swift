@@ -81,7 +81,12 @@ struct Launcher {
 
     /// - Parameter ahead: a process that waits for a plan like this one.
     func launch(_ plan: [UInt8], in ahead: ChildAhead? = nil) throws(LaunchFailure) -> StartedProcess {
-        if let ahead, let started = try give(plan, to: ahead) { return started }
+        if let ahead {
+            if let started = try give(plan, to: ahead) { return started }
+            // It may have got as far as the mount.
+            ahead.end()
+            if !settings.volatileMark.isEmpty { VolatileMark.clear(FilePath(settings.volatileMark)) }
+        }
         var streams: ProgramStreams
         var start: OwnedDescriptor?
         let birthplace: OwnedDescriptor?
