@@ -64,7 +64,7 @@ extension Engine {
         }
         let removed = Set(try store.removedContainers())
         let ahead = runtime.directoriesAhead()
-        let spared = known.union(ahead.abandoned + ahead.waiting)
+        let spared = known.union(ahead.map(\.id))
         for name in try Self.directories(in: home.containers) where !spared.contains(name) && !isRunning(name) {
             // A directory whose row is not there yet may belong to a container that is being made just now.
             guard isOld(name) || removed.contains(name) else { continue }
@@ -82,9 +82,9 @@ extension Engine {
             if repair { try runtime.finishRemoval(id) }
             problems.append(Self.stray(name, isRepaired: repair))
         }
-        for id in ahead.abandoned {
-            if repair { runtime.removeAbandoned(id) }
-            problems.append(Self.stray(id, isRepaired: repair))
+        for directory in ahead where directory.isAbandoned {
+            if repair { runtime.discard(directory) }
+            problems.append(Self.stray(directory.id, isRepaired: repair))
         }
         return CheckReport(
             problems: problems, images: try store.images(intermediate: true).count, layers: try store.layerCount(),

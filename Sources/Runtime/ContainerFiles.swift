@@ -16,7 +16,6 @@ struct ContainerFiles {
         if case .overlay(_, let upper, let work) = spec.root {
             try makeDirectory(upper, mode: 0o755)
             try makeDirectory(work, mode: 0o700)
-            VolatileMark.clear(VolatileMark.path(work: work))
         }
         for mount in spec.mounts {
             // As Docker does it: a missing directory of the host is made.

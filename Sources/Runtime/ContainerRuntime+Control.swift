@@ -131,7 +131,7 @@ extension ContainerRuntime {
         try? signal(id, number, last: true, keeps: keeps)
         if let frame = try waiting.receive(milliseconds: milliseconds) { return frame.number }
         // Its monitor may have been killed meanwhile.
-        if try state(id).running?.monitor == 0 { return try stopUnattended(id, SIGKILL, milliseconds: -1) }
+        if try state(id).running?.monitor == 0 { return try stopUnattended(id, SIGKILL, milliseconds: 10_000) }
         try? signal(id, SIGKILL, last: true, keeps: keeps)
         if let frame = try waiting.receive(milliseconds: 20_000) { return frame.number }
         if try state(id).isRunning { try kill(id) }
@@ -161,7 +161,7 @@ extension ContainerRuntime {
             try? monitor.signal(SIGKILL)
             _ = monitor.waitForEnd(milliseconds: 10_000)
         }
-        _ = try stopUnattended(id, SIGKILL, milliseconds: -1)
+        _ = try stopUnattended(id, SIGKILL, milliseconds: 10_000)
     }
 }
 

@@ -3,8 +3,8 @@ import Glibc
 import Linux
 import SystemPackage
 
-/// The directory of a container that may come: making files takes longer than all the rest where a file system has just
-/// lost many. A file beside it, named after the process that made it, tells it from a container's.
+/// Directories of containers that may come: making files takes longer than all the rest where a file system has just
+/// lost many. A file beside each, named after the process that made it, tells it from a container's.
 extension ContainerRuntime {
     private static let mark = ".ahead-"
 
@@ -31,30 +31,35 @@ extension ContainerRuntime {
 
     /// Removes what was made ahead and is not wanted.
     public func discardDirectoryAhead(_ id: String) {
-        CgroupLimits.remove(name: id)
-        try? Files.removeTree(directory(id))
-        unlink(mark(id).string)
+        discard(DirectoryAhead(id: id, mark: mark(id), isAbandoned: true))
     }
 
-    /// Directories that were made ahead: whose process has gone, and those that may still be wanted.
-    public func directoriesAhead() -> (abandoned: [String], waiting: [String]) {
-        var result: (abandoned: [String], waiting: [String]) = ([], [])
-        for name in (try? Files.names(in: containers)) ?? [] where name.hasPrefix(Self.mark) {
+    /// Removes what was made ahead for a container that does not come.
+    public func discard(_ directory: DirectoryAhead) {
+        CgroupLimits.remove(name: directory.id)
+        try? Files.removeTree(self.directory(directory.id))
+        unlink(directory.mark.string)
+    }
+
+    /// The directories that were made ahead.
+    public func directoriesAhead() -> [DirectoryAhead] {
+        ((try? Files.names(in: containers)) ?? []).compactMap { name in
+            guard name.hasPrefix(Self.mark) else { return nil }
             let parts = name.dropFirst(Self.mark.count).split(separator: "-", maxSplits: 1)
-            guard parts.count == 2, let maker = Int32(parts[0]) else { continue }
-            let isGone = Glibc.kill(maker, 0) != 0 && errno == ESRCH
-            if isGone { result.abandoned.append(String(parts[1])) } else { result.waiting.append(String(parts[1])) }
+            guard parts.count == 2, let maker = Int32(parts[0]) else { return nil }
+            return DirectoryAhead(
+                id: String(parts[1]), mark: containers.appending(name),
+                isAbandoned: Glibc.kill(maker, 0) != 0 && errno == ESRCH)
         }
-        return result
     }
+}
 
-    /// Removes what a process that has gone made ahead.
-    public func removeAbandoned(_ id: String) {
-        for name in (try? Files.names(in: containers)) ?? []
-        where name.hasPrefix(Self.mark) && name.hasSuffix("-" + id) {
-            CgroupLimits.remove(name: id)
-            try? Files.removeTree(directory(id))
-            unlink(containers.appending(name).string)
-        }
-    }
+/// A directory that was made for a container that may come.
+public struct DirectoryAhead: Sendable {
+    /// The container's identifier.
+    public let id: String
+    /// The file that tells it from a container's.
+    let mark: FilePath
+    /// Whether the process that made it has gone.
+    public let isAbandoned: Bool
 }

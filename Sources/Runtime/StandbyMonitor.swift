@@ -54,7 +54,7 @@ extension ContainerRuntime {
     /// Works out what a start would do: what is used for the first time is slow. The monitor that stands by makes the
     /// namespaces and the cgroup for it, and the directory is there; the next container of this id and kind gets them.
     public func rehearse(_ spec: ContainerSpec) {
-        for id in directoriesAhead().abandoned { removeAbandoned(id) }
+        for directory in directoriesAhead() where directory.isAbandoned { discard(directory) }
         guard let network = try? NetworkChoice(spec.network, UserNamespace.current),
             let compiler = try? compiler(spec, network)
         else { return }

@@ -83,10 +83,10 @@ struct Launcher {
     func launch(_ plan: [UInt8], in ahead: ChildAhead? = nil) throws(LaunchFailure) -> StartedProcess {
         if let ahead {
             if let started = try give(plan, to: ahead) { return started }
-            // It may have got as far as the mount.
             ahead.end()
-            if !settings.volatileMark.isEmpty { VolatileMark.clear(FilePath(settings.volatileMark)) }
         }
+        // Of the container's last start, or of a process that was ready in vain.
+        if !settings.volatileMark.isEmpty { VolatileMark.clear(FilePath(settings.volatileMark)) }
         var streams: ProgramStreams
         var start: OwnedDescriptor?
         let birthplace: OwnedDescriptor?

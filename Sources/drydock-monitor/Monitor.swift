@@ -160,7 +160,8 @@ final class Monitor {
         let ready = ahead
         ahead = nil
         let isSuitable = ready?.suits(plan) ?? false
-        if isSuitable { parent.adopt(ready?.cgroup) } else { discard(ready) }
+        // It may hold the same directories.
+        if isSuitable { parent.adopt(ready?.cgroup) } else { ready?.abandon() }
         let launcher = Launcher(settings: settings, parent: parent, target: -1) { (pid: Int32) throws(DrydockError) in
             // So that it can be found when this process is killed before it has written down that the container runs.
             let record = RunRecord(starting: pid).json.compact
@@ -169,13 +170,6 @@ final class Monitor {
             try self.listen()
         }
         return try launcher.launch(plan, in: isSuitable ? ready : nil)
-    }
-
-    /// Ends a process that waited in vain. It may hold the same directories, and have mounted them just now.
-    private func discard(_ ready: ChildAhead?) {
-        guard let ready else { return }
-        ready.abandon()
-        if !settings.volatileMark.isEmpty { VolatileMark.clear(FilePath(settings.volatileMark)) }
     }
 
     /// Takes over a process that has become the container's program.
@@ -415,7 +409,6 @@ final class Monitor {
         parent = ParentOperations(loop)
         // The line of the address before is not the new one's.
         truncate(directory.appending("hosts").string, off_t(hostsSize))
-        if !settings.volatileMark.isEmpty { VolatileMark.clear(FilePath(settings.volatileMark)) }
         do throws(LaunchFailure) {
             let started = try launch()
             state.restarts += 1

@@ -4,12 +4,6 @@ import Testing
 
 @Suite("Bundles of the OCI runtime specification", .serialized)
 struct RuntimeBundleTests {
-    private func prepared(_ actor: Actor) throws -> Drydock {
-        let it = try Drydock(actor)
-        try #require(it.docker("pull", "-q", "alpine:3.5").status == 0)
-        return it
-    }
-
     /// A bundle of a container that was only created.
     private func bundle(_ it: Drydock, _ options: [String], _ program: [String]) throws -> String {
         let name = "b\(UInt32.random(in: 0 ... .max))"
@@ -29,7 +23,7 @@ struct RuntimeBundleTests {
         "A container's bundle runs here and by runc, with the same rights and the same view",
         .enabled(if: getuid() == 0, "runc needs root"))
     func both() throws {
-        let it = try prepared(.root)
+        let it = try Drydock.withAlpine(.root)
         let script =
             "id -u; grep -E '^(Cap|NoNew|Seccomp:)' /proc/self/status; hostname; ulimit -n; cat /proc/sys/net/ipv4/ip_forward; ls /dev; exit 6"
         let path = try bundle(
@@ -52,7 +46,7 @@ struct RuntimeBundleTests {
         "Whatever a container was asked for, its bundle keeps to the specification's schema", arguments: Actor.available
     )
     func schema(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let folder = it.home + "/configurations"
         try #require(Bench.run(Bench.prefix(actor) + ["mkdir", folder]).status == 0)
         for (index, options) in Self.everything.enumerated() {
@@ -114,7 +108,7 @@ struct RuntimeBundleTests {
 
     @Test("The life of a container, command by command", arguments: Actor.available)
     func life(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let path = try bundle(
             it, [], ["sh", "-c", "trap 'exit 0' TERM; echo started > /started; while :; do sleep 0.1; done"])
         if actor == .user { return try rootless(it, path) }
@@ -165,7 +159,7 @@ struct RuntimeBundleTests {
         "Hooks run at their moments, and one that fails keeps the container from starting",
         .enabled(if: getuid() == 0, "the bundle is root's"))
     func hooks() throws {
-        let it = try prepared(.root)
+        let it = try Drydock.withAlpine(.root)
         let path = try bundle(it, [], ["sh", "-c", "cat /inside >> /order"])
         var config = try #require(
             try JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: path + "/config.json")))
@@ -214,7 +208,7 @@ struct RuntimeBundleTests {
             if: getuid() == 0 && FileManager.default.isExecutableFile(atPath: "/usr/bin/podman"),
             "podman and root are needed"))
     func podman() throws {
-        let it = try prepared(.root)
+        let it = try Drydock.withAlpine(.root)
         let link = it.home + "/drydock-runtime"
         try "#!/bin/sh\nexec '\(Bench.binary(.root))' runtime \"$@\"\n".write(
             toFile: link, atomically: true, encoding: .utf8)
@@ -246,7 +240,7 @@ struct RuntimeBundleTests {
 
     @Test("A template to begin with, and what the runtime can do", arguments: Actor.available)
     func documents(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let folder = it.home + "/spec"
         try #require(Bench.run(Bench.prefix(actor) + ["mkdir", folder]).status == 0)
         #expect(runtime(it, "spec", "-b", folder).status == 0)
@@ -261,7 +255,7 @@ struct RuntimeBundleTests {
 
     @Test("A wrong configuration is named, and nothing is left of it", arguments: Actor.available)
     func wrong(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let folder = it.home + "/wrong"
         try #require(Bench.run(Bench.prefix(actor) + ["mkdir", "-p", folder + "/rootfs"]).status == 0)
         func attempt(_ config: String) -> Outcome {

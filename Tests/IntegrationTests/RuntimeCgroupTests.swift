@@ -8,12 +8,6 @@ import Testing
 struct RuntimeCgroupTests {
     private let place = "/sys/fs/cgroup"
 
-    private func prepared(_ actor: Actor) throws -> Drydock {
-        let it = try Drydock(actor)
-        try #require(it.docker("pull", "-q", "alpine:3.5").status == 0)
-        return it
-    }
-
     /// Runs a script in which `docker` and `drydock` are this home's.
     private func unified(_ it: Drydock, _ script: String) -> Outcome {
         func quoted(_ words: [String]) -> String { words.map { "'\($0)'" }.joined(separator: " ") }
@@ -31,7 +25,7 @@ struct RuntimeCgroupTests {
 
     @Test("A container has a cgroup of its own, which its devices, its pauses and its limits go by")
     func container() throws {
-        let it = try prepared(.root)
+        let it = try Drydock.withAlpine(.root)
         let out = unified(
             it,
             """
@@ -75,7 +69,7 @@ struct RuntimeCgroupTests {
 
     @Test("A bundle's own values are written into the files of its cgroup")
     func values() throws {
-        let it = try prepared(.root)
+        let it = try Drydock.withAlpine(.root)
         try #require(it.docker("create", "--name", "it", "--network", "none", "alpine:3.5", "true").status == 0)
         try #require(it.drydock(["bundle", "-o", it.home + "/bundle", "it"]).status == 0)
         let out = unified(
@@ -102,7 +96,7 @@ struct RuntimeCgroupTests {
 
     @Test("An ordinary user to whom systemd hands a part of the tree has cgroups there")
     func delegated() throws {
-        let it = try prepared(.user)
+        let it = try Drydock.withAlpine(.user)
         let part = "\(place)/drydock-user-\(it.home.suffix(8))"
         let out = unified(
             it,

@@ -5,12 +5,6 @@ import Testing
 /// What has been tried against container runtimes, and must not work here.
 @Suite("Nobody gets out", .serialized)
 struct RuntimeEscapeTests {
-    private func prepared(_ actor: Actor) throws -> Drydock {
-        let it = try Drydock(actor)
-        try #require(it.docker("pull", "-q", "alpine:3.5").status == 0)
-        return it
-    }
-
     private func shell(_ it: Drydock, _ script: String, _ options: String...) -> Outcome {
         it.docker(["run", "--rm", "--network", "none"] + options + ["alpine:3.5", "sh", "-c", script])
     }
@@ -63,7 +57,7 @@ struct RuntimeEscapeTests {
         "CVE-2019-5736: the runtime's program is reached through /proc and cannot be written",
         arguments: Actor.available)
     func executable(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         // Executing it again is what made runc's own program visible as /proc/<pid>/exe of a process of the container.
         let direct = it.docker("run", "--rm", "--network", "none", "alpine:3.5", "/proc/self/exe")
         #expect(direct.status != 0)
@@ -82,7 +76,7 @@ struct RuntimeEscapeTests {
 
     @Test("CVE-2024-21626: no working directory leads through a leaked descriptor", arguments: Actor.available)
     func workingDirectory(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         func leaking(_ arguments: [String]) -> Outcome {
             // Descriptors of the host that whoever calls the engine left open.
             Bench.run(
@@ -110,7 +104,7 @@ struct RuntimeEscapeTests {
         "CVE-2016-9962: what joins a container brings no way out, not even for one that may trace it",
         arguments: Actor.available)
     func joining(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let seen = try spied(it, ["--cap-add", "SYS_PTRACE"]) {
             for _ in 0..<10 { _ = it.docker("exec", "spy", "/no/such/program") }
         }
@@ -127,7 +121,7 @@ struct RuntimeEscapeTests {
 
     @Test("An image whose /proc or /sys is a link is refused", arguments: Actor.available)
     func linkedProc(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         for place in ["proc", "sys"] {
             let file = it.home + "/\(place).tar"
             let script = """
@@ -148,7 +142,7 @@ struct RuntimeEscapeTests {
 
     @Test("Links in an image lead no mount, file or directory of the engine outside", arguments: Actor.available)
     func links(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let outside = it.home + "/outside"
         try #require(Bench.run(Bench.prefix(actor) + ["mkdir", outside]).status == 0)
         try commit(
@@ -167,7 +161,7 @@ struct RuntimeEscapeTests {
         "CVE-2021-30465: who changes a shared directory while mounts are made gets none elsewhere, and none writable",
         arguments: Actor.available)
     func race(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let folders = ["shared", "payload", "outside"].map { it.home + "/" + $0 }
         try #require(Bench.run(Bench.prefix(actor) + ["mkdir"] + folders).status == 0)
         let swapping = """
@@ -191,7 +185,7 @@ struct RuntimeEscapeTests {
 
     @Test("CVE-2019-16884: no volume, of an image or of who runs it, lies over /proc", arguments: Actor.available)
     func volumeOverProc(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let made = it.docker("create", "--name", "making", "alpine:3.5", "true")
         try #require(made.status == 0, "\(made.all)")
         try #require(it.docker("commit", "-c", "VOLUME /proc", "making", "covering").status == 0)
@@ -205,7 +199,7 @@ struct RuntimeEscapeTests {
 
     @Test("What /proc and /sys offer for the whole machine cannot be written", arguments: Actor.available)
     func machine(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let script = """
             for f in /proc/sys/kernel/core_pattern /proc/sys/kernel/modprobe /proc/sysrq-trigger /proc/sys/vm/panic_on_oom \
               /sys/kernel/uevent_helper /sys/fs/cgroup/release_agent /proc/irq/default_smp_affinity /proc/bus/pci/devices; do
@@ -221,7 +215,7 @@ struct RuntimeEscapeTests {
 
     @Test("Mounting, new namespaces, modules, clocks and raw memory are out of reach", arguments: Actor.available)
     func rights(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let disk = "set -- $(grep -m1 ' [0-9]' /proc/partitions)"
         for attempt in [
             "mount -t tmpfs x /mnt", "mount --bind / /mnt", "unshare -m true", "unshare -U true", "unshare -p true",
@@ -242,7 +236,7 @@ struct RuntimeEscapeTests {
 
     @Test("A program that is root's when executed has the container's rights and no more", arguments: Actor.available)
     func setUser(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         try commit(
             it, "cp /bin/busybox /bin/su; chmod 4755 /bin/su; sed -i 's#^root:[^:]*#root:#' /etc/passwd /etc/shadow",
             as: "becoming")
@@ -262,7 +256,7 @@ struct RuntimeEscapeTests {
         "CVE-2021-41091: who has no rights on the machine gets none from the files of root's containers",
         .enabled(if: getuid() == 0, "only root has containers that others must not reach"))
     func foreignFiles() throws {
-        let it = try prepared(.root)
+        let it = try Drydock.withAlpine(.root)
         try commit(it, "cp /bin/busybox /bin/raise; chmod 4755 /bin/raise; chmod 777 / /bin", as: "open")
         let volume = it.docker(
             "run", "--rm", "--network", "none", "-v", "named:/data", "open", "cp", "-p", "/bin/raise", "/data/raise")
@@ -275,7 +269,7 @@ struct RuntimeEscapeTests {
 
     @Test("The keys of who starts a container are not its keys", .enabled(if: getuid() == 0, "the keyring is root's"))
     func keys() throws {
-        let it = try prepared(.root)
+        let it = try Drydock.withAlpine(.root)
         // With the hidden paths shown, /proc/keys lists session keyrings by name; a container's is named by its ID.
         for _ in 0..<2 {
             let out = it.docker(
@@ -287,7 +281,7 @@ struct RuntimeEscapeTests {
 
     @Test("A process of one container cannot trace one of another or of the host", arguments: Actor.available)
     func tracing(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let out = shell(
             it, "ls /proc | grep -c '^[0-9]'; kill -0 \(getpid()) 2>&1; cat /proc/\(getpid())/status 2>&1; true")
         #expect(out.output.contains("No such") || out.output.contains("no such"), "\(out.all)")

@@ -4,12 +4,6 @@ import Testing
 /// What is left when something dies, or is used up, while a container starts.
 @Suite("When a start is cut short", .serialized)
 struct RuntimeFaultTests {
-    private func prepared(_ actor: Actor) throws -> Drydock {
-        let it = try Drydock(actor)
-        try #require(it.docker("pull", "-q", "alpine:3.5").status == 0)
-        return it
-    }
-
     private func run(_ it: Drydock, _ shell: String, _ arguments: [String]) -> Outcome {
         // The shell becomes the program, so that its own number ($$) is the engine's.
         let words = it.command(["docker"] + arguments)
@@ -58,7 +52,7 @@ struct RuntimeFaultTests {
         "A child, a monitor or an engine that is killed at an operation leaves a container that can be removed",
         arguments: Actor.available)
     func killed(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let count = try operations(it)
         #expect(count > 40)
         for (victim, stride, phase) in [("child", 8, 0), ("monitor", 16, 3), ("$$", 16, 7)] {
@@ -84,7 +78,7 @@ struct RuntimeFaultTests {
 
     @Test("Too few descriptors are an error, not a crash", arguments: Actor.available)
     func descriptors(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         var failed = 0, worked = 0
         for limit in [6, 8, 10, 12, 14, 17, 20, 24, 28, 40] {
             let outcome = run(
@@ -102,7 +96,7 @@ struct RuntimeFaultTests {
     @Test("Too few processes are an error, not a crash")
     func processes() throws {
         // Root is not held to this limit.
-        let it = try prepared(.user)
+        let it = try Drydock.withAlpine(.user)
         for limit in [1, 2, 3, 4] {
             let outcome = run(
                 it, "exec prlimit --nproc=\(limit) ", ["run", "--rm", "--network", "none", "alpine:3.5", "true"])
@@ -127,7 +121,7 @@ struct RuntimeFaultTests {
         .enabled(if: getuid() == 0 && memoryTree != nil, "limiting memory takes root and its cgroups"),
         arguments: Actor.available)
     func memory(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let cgroup = try #require(Self.memoryTree) + "/drydock-fault-\(getpid())-\(actor)"
         try #require(mkdir(cgroup, 0o755) == 0)
         defer {
@@ -164,7 +158,7 @@ struct RuntimeFaultTests {
         "A full disk is an error that says so, and containers can still be removed",
         .enabled(if: getuid() == 0, "mounting a small file system is root's"), arguments: Actor.available)
     func fullDisk(actor: Actor) throws {
-        let source = try prepared(actor)
+        let source = try Drydock.withAlpine(actor)
         let archive = source.home + "/alpine.tar"
         try #require(source.docker("save", "-o", archive, "alpine:3.5").status == 0)
         let it = try Drydock(actor, content: false)

@@ -3,19 +3,13 @@ import Testing
 
 @Suite("What the flags of run decide", .serialized)
 struct RuntimeFlagsTests {
-    private func prepared(_ actor: Actor) throws -> Drydock {
-        let it = try Drydock(actor)
-        try #require(it.docker("pull", "-q", "alpine:3.5").status == 0)
-        return it
-    }
-
     private func shell(_ it: Drydock, _ script: String, _ options: String...) -> Outcome {
         it.docker(["run", "--rm", "--network", "none"] + options + ["alpine:3.5", "sh", "-c", script])
     }
 
     @Test("Capabilities are added and dropped as Docker does it", arguments: Actor.available)
     func capabilities(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let script = "grep CapEff /proc/self/status | cut -f2"
         #expect(shell(it, script, "--cap-drop", "ALL").output == "0000000000000000\n")
         #expect(shell(it, script, "--cap-drop", "all", "--cap-add", "NET_ADMIN").output == "0000000000001000\n")
@@ -29,7 +23,7 @@ struct RuntimeFlagsTests {
         "The default filter refuses what Docker's refuses; a file and 'unconfined' replace it",
         arguments: Actor.available)
     func seccomp(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         #expect(shell(it, "grep ^Seccomp: /proc/self/status").output == "Seccomp:\t2\n")
         #expect(shell(it, "unshare -m true").status != 0)
         #expect(
@@ -58,7 +52,7 @@ struct RuntimeFlagsTests {
         "no-new-privileges is set where it was asked for, and only there",
         arguments: Actor.available)
     func noNewPrivileges(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         func setting(_ options: String...) -> String {
             it.docker(
                 ["run", "--rm", "--network", "none", "-u", "1000"] + options
@@ -72,7 +66,7 @@ struct RuntimeFlagsTests {
 
     @Test("Limits, sysctls, shared memory and tmpfs are as they were asked for", arguments: Actor.available)
     func values(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let out = shell(
             it,
             "ulimit -Sn; ulimit -Hn; cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/msgmax; df -k /dev/shm | tail -1 | awk '{print $2}'; grep ' /t ' /proc/mounts | cut -d' ' -f4 | cut -d, -f1-4; touch /t/x; touch /x",
@@ -85,7 +79,7 @@ struct RuntimeFlagsTests {
 
     @Test("What Docker sets by itself is set here, too", arguments: Actor.available)
     func customary(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let script =
             "cat /proc/sys/net/ipv4/ip_unprivileged_port_start; cut -f2 /proc/sys/net/ipv4/ping_group_range; ls -l /.dockerenv | cut -c1-10"
         // A user has no groups to give, so the range stays empty.
@@ -100,7 +94,7 @@ struct RuntimeFlagsTests {
 
     @Test("What Docker's daemon refuses is refused in its words", arguments: Actor.available)
     func refused(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         for (options, message) in [
             (["--ipc", "host", "--sysctl", "kernel.msgmax=1"], "is not allowed in the host ipc namespace"),
             (["-w", "relative"], "the working directory 'relative' is invalid, it needs to be an absolute path"),
@@ -123,7 +117,7 @@ struct RuntimeFlagsTests {
 
     @Test("Names: host, domain, more hosts, name servers", arguments: Actor.available)
     func names(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let out = shell(
             it, "hostname; cat /proc/sys/kernel/domainname; tail -1 /etc/hosts; cat /etc/resolv.conf", "-h", "box",
             "--domainname", "inside", "--add-host", "other=10.9.8.7", "--dns", "9.9.9.9", "--dns-search", "a.example",
@@ -134,7 +128,7 @@ struct RuntimeFlagsTests {
 
     @Test("With --init an orphan is reaped and signals reach the program", arguments: Actor.available)
     func initProcess(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let reaped = shell(it, "(sleep 0.1 &); sleep 0.5; ps -o stat | grep -c Z; echo $$", "--init")
         #expect(reaped.output == "0\n2\n", "\(reaped.all)")
         #expect(shell(it, "exit 7", "--init").status == 7)
@@ -152,7 +146,7 @@ struct RuntimeFlagsTests {
 
     @Test("Namespaces are shared with the host or another container", arguments: Actor.available)
     func shared(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         try #require(
             it.docker(
                 "run", "-d", "--name", "base", "-h", "base.host", "--network", "none", "--ipc", "shareable",
@@ -187,7 +181,7 @@ struct RuntimeFlagsTests {
     @Test(
         "Devices: only what Docker allows works, and --device adds one", .enabled(if: getuid() == 0, "nodes need root"))
     func devices() throws {
-        let it = try prepared(.root)
+        let it = try Drydock.withAlpine(.root)
         let memory = shell(it, "mknod /m c 1 1 && head -c1 /m")
         #expect(memory.status != 0 && memory.errors.contains("Operation not permitted"), "\(memory.all)")
         #expect(shell(it, "echo x > /dev/null && head -c1 /dev/zero | wc -c").output.contains("1"))
@@ -206,7 +200,7 @@ struct RuntimeFlagsTests {
 
     @Test("Memory, processors and processes are limited where the machine lets this user", arguments: Actor.available)
     func limits(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let out = shell(it, "cat /proc/self/cgroup", "-m", "32m", "--cpu-quota", "50000", "--pids-limit", "20")
         #expect(out.status == 0, "\(out.all)")
         let processors = shell(it, "true", "--cpus", "0.5")
@@ -237,7 +231,7 @@ struct RuntimeFlagsTests {
 
     @Test("-w that is missing is made for run; for exec it is refused with 127", arguments: Actor.available)
     func directory(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         #expect(shell(it, "pwd", "-w", "/made/here").output == "/made/here\n")
         try #require(
             it.docker("run", "-d", "--name", "placed", "--network", "none", "alpine:3.5", "sleep", "600").status == 0)
@@ -249,7 +243,7 @@ struct RuntimeFlagsTests {
 
     @Test("Flags that are Windows' or without effect today are taken or refused as by Docker 28")
     func foreign() throws {
-        let it = try prepared(Actor.available.contains(.root) ? .root : .user)
+        let it = try Drydock.withAlpine(Actor.available.contains(.root) ? .root : .user)
         func run(_ options: String...) -> Outcome {
             it.docker(["run", "--rm", "--network", "none"] + options + ["alpine:3.5", "true"])
         }
@@ -274,7 +268,7 @@ struct RuntimeFlagsTests {
 
     @Test("--platform never runs the local image of another one")
     func platform() throws {
-        let it = try prepared(Actor.available.contains(.root) ? .root : .user)
+        let it = try Drydock.withAlpine(Actor.available.contains(.root) ? .root : .user)
         let refusal =
             "image with reference alpine:3.5 was found but its platform (linux/amd64) does not match the specified platform (linux/arm64)"
         let native = Bench.run(["uname", "-m"]).output == "x86_64\n"
@@ -290,7 +284,7 @@ struct RuntimeFlagsTests {
 
     @Test("The container's ID goes into a file, once")
     func identityFile() throws {
-        let it = try prepared(Actor.available.contains(.root) ? .root : .user)
+        let it = try Drydock.withAlpine(Actor.available.contains(.root) ? .root : .user)
         let file = it.home + "/cid"
         let made = it.docker("create", "--cidfile", file, "alpine:3.5", "true")
         #expect(try String(contentsOfFile: file, encoding: .utf8) + "\n" == made.output)

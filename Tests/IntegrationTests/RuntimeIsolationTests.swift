@@ -3,19 +3,13 @@ import Testing
 
 @Suite("What a container can see and do", .serialized)
 struct RuntimeIsolationTests {
-    private func prepared(_ actor: Actor) throws -> Drydock {
-        let it = try Drydock(actor)
-        try #require(it.docker("pull", "-q", "alpine:3.5").status == 0)
-        return it
-    }
-
     private func shell(_ it: Drydock, _ script: String, _ options: String...) -> Outcome {
         it.docker(["run", "--rm", "--network", "none"] + options + ["alpine:3.5", "sh", "-c", script])
     }
 
     @Test("It has namespaces of its own and is process 1 in them", arguments: Actor.available)
     func namespaces(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let inside = shell(it, "echo $$; for n in mnt pid uts ipc net cgroup; do readlink /proc/self/ns/$n; done")
         let lines = inside.output.split(separator: "\n").map(String.init)
         #expect(lines.first == "1", "\(inside.all)")
@@ -28,7 +22,7 @@ struct RuntimeIsolationTests {
 
     @Test("It has Docker's default capabilities and no more", arguments: Actor.available)
     func capabilities(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let root = shell(it, "grep -E '^(Cap|NoNewPrivs)' /proc/self/status").output
         for line in [
             "CapEff:\t00000000a80425fb", "CapBnd:\t00000000a80425fb", "CapInh:\t0000000000000000", "NoNewPrivs:\t0",
@@ -44,7 +38,7 @@ struct RuntimeIsolationTests {
 
     @Test("What of /proc and /sys concerns the machine is hidden or read-only", arguments: Actor.available)
     func hidden(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let script = """
             cat /proc/kcore 2>/dev/null | wc -c; cat /proc/keys | wc -c; ls /sys/firmware | wc -l
             for f in /proc/sysrq-trigger /proc/sys/kernel/hostname /sys/kernel/uevent_seqnum; do
@@ -59,7 +53,7 @@ struct RuntimeIsolationTests {
 
     @Test("Only the three standard descriptors are open in it, also for exec", arguments: Actor.available)
     func descriptors(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         // The fourth is the directory that ls itself reads; one that leaked would push it to a higher number.
         #expect(
             it.docker("run", "--rm", "--network", "none", "alpine:3.5", "ls", "/proc/self/fd").output == "0\n1\n2\n3\n")
@@ -70,7 +64,7 @@ struct RuntimeIsolationTests {
 
     @Test("A symbolic link in an image does not lead a mount out of the container", arguments: Actor.available)
     func links(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let outside = it.home + "/outside"
         let source = it.home + "/source"
         #expect(Bench.run(Bench.prefix(actor) + ["mkdir", outside, source]).status == 0)
@@ -88,7 +82,7 @@ struct RuntimeIsolationTests {
 
     @Test("Nothing stays mounted on the host, not even when the monitor is killed", arguments: Actor.available)
     func mounts(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let started = it.docker("run", "-d", "--name", "mm", "--network", "none", "alpine:3.5", "sleep", "600")
         let id = started.output.trimmingCharacters(in: .whitespacesAndNewlines)
         #expect(try !String(contentsOfFile: "/proc/mounts", encoding: .utf8).contains(it.home))

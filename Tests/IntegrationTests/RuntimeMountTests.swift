@@ -4,15 +4,9 @@ import Testing
 
 @Suite("Mounts between the host and a container", .serialized)
 struct RuntimeMountTests {
-    private func prepared(_ actor: Actor) throws -> Drydock {
-        let it = try Drydock(actor)
-        try #require(it.docker("pull", "-q", "alpine:3.5").status == 0)
-        return it
-    }
-
     @Test("A volume shares mounts only where the host's place does; Docker says so", arguments: Actor.available)
     func notShared(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let folder = it.home + "/folder"
         try #require(Bench.run(Bench.prefix(actor) + ["mkdir", folder]).status == 0)
         // Whatever the machine shares, this place does not: an own mount namespace, all of it private.
@@ -37,7 +31,7 @@ struct RuntimeMountTests {
         "rshared brings mounts in and out, rslave only in, and the default neither",
         .enabled(if: getuid() == 0, "only root mounts something on the host"))
     func spreading() throws {
-        let it = try prepared(.root)
+        let it = try Drydock.withAlpine(.root)
         let folder = it.home + "/folder"
         let script = """
             set -e; mkdir -p \(folder)/in \(folder)/out \(folder)/kept; mount --bind \(folder) \(folder); mount --make-shared \(folder)
@@ -67,7 +61,7 @@ struct RuntimeMountTests {
         "The files that Docker makes for every container are there with every driver, and no change of it",
         arguments: Actor.available, ["overlay2", "vfs"])
     func initFiles(actor: Actor, driver: String) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         func docker(_ words: String...) -> Outcome {
             let command = it.command(["docker"] + words)
             let place = command.firstIndex { $0.hasPrefix("DRYDOCK_HOME=") } ?? 0

@@ -3,12 +3,6 @@ import Testing
 
 @Suite("What goes into a container and what comes out", .serialized)
 struct RuntimeStreamsTests {
-    private func prepared(_ actor: Actor) throws -> Drydock {
-        let it = try Drydock(actor)
-        try #require(it.docker("pull", "-q", "alpine:3.5").status == 0)
-        return it
-    }
-
     /// A command line that runs `docker` in a terminal and types `keys` once a second line can be expected.
     private func terminal(_ it: Drydock, _ arguments: [String], keys: String = "") -> Outcome {
         let quoted = it.command(["docker"] + arguments).map { "'\($0)'" }.joined(separator: " ")
@@ -22,7 +16,7 @@ struct RuntimeStreamsTests {
         "Input, output and errors go through unchanged and apart, and the status comes back", arguments: Actor.available
     )
     func pipes(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let input = (1...50_000).map { "line \($0)\n" }.joined()
         let ended = it.docker(
             ["run", "--rm", "-i", "--network", "none", "alpine:3.5", "sh", "-c", "cat; echo done >&2; exit 5"],
@@ -36,7 +30,7 @@ struct RuntimeStreamsTests {
 
     @Test("A terminal has the window's size and is the console", arguments: Actor.available)
     func tty(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let ended = terminal(
             it,
             [
@@ -49,7 +43,7 @@ struct RuntimeStreamsTests {
 
     @Test("Ctrl-P Ctrl-Q leaves a container running", arguments: Actor.available)
     func detach(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let left = terminal(
             it, ["run", "-it", "--name", "left", "--network", "none", "alpine:3.5", "sh"], keys: "\\020\\021")
         #expect(left.status == 0, "\(left.all)")
@@ -58,7 +52,7 @@ struct RuntimeStreamsTests {
 
     @Test("A program that is started in a container has its terminal and its status", arguments: Actor.available)
     func exec(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         try #require(
             it.docker("run", "-d", "--name", "ee", "--network", "none", "alpine:3.5", "sleep", "600").status == 0)
         let ended = terminal(it, ["exec", "-it", "ee", "sh", "-c", "tty; exit 9"])
@@ -72,7 +66,7 @@ struct RuntimeStreamsTests {
 
     @Test("A signal to the client reaches the program", arguments: Actor.available)
     func signals(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let words = it.command([
             "docker", "run", "--rm", "--name", "ss", "--network", "none", "alpine:3.5", "sh", "-c",
             "trap 'echo got; exit 12' TERM; echo ready; while :; do sleep 0.05; done",
@@ -90,7 +84,7 @@ struct RuntimeStreamsTests {
 
     @Test("Stopping waits for the program's own end, and kills one that does not want to", arguments: Actor.available)
     func stop(actor: Actor) throws {
-        let it = try prepared(actor)
+        let it = try Drydock.withAlpine(actor)
         let polite = "trap 'exit 0' TERM; while :; do sleep 0.05; done"
         try #require(
             it.docker("run", "-d", "--name", "polite", "--network", "none", "alpine:3.5", "sh", "-c", polite).status

@@ -8,9 +8,7 @@ struct StartAheadTests {
         "A container like the last one finds its root made; others start as ever", arguments: Actor.available)
     func likely(_ actor: Actor) throws {
         let it = try Drydock(actor)
-        it.drydock(["run-script", "-"], input: "docker pull -q alpine:3.5\nquit\n")
-        let prompt = try Prompt(home: it.home, command: it.command([]), environment: ["NO_COLOR": ""])
-        #expect(prompt.waitFor("drydock> "))
+        let prompt = try Prompt.withAlpine(it)
         func run(_ command: String, _ expected: String) {
             _ = prompt.standby
             prompt.type("docker run --rm --network none \(command)\r")
@@ -40,7 +38,7 @@ struct StartAheadTests {
         #expect(prompt.waitFor("kept\r\n") && prompt.waitFor("drydock> "))
         prompt.type("\u{4}")
         #expect(prompt.end == .exited(0))
-        try expectNothingLeft(it, actor)
+        #expect(it.keeps(containers: 0, actor))
     }
 
     @Test(
@@ -48,9 +46,7 @@ struct StartAheadTests {
         .enabled(if: getuid() == 0, "an ordinary user's root is made when the container starts"))
     func traced() throws {
         let it = try Drydock(.root)
-        it.drydock(["run-script", "-"], input: "docker pull -q alpine:3.5\nquit\n")
-        let prompt = try Prompt(home: it.home, command: it.command([]), environment: ["NO_COLOR": ""])
-        #expect(prompt.waitFor("drydock> "))
+        let prompt = try Prompt.withAlpine(it)
         let deadline = ContinuousClock.now + .seconds(60)
         var ahead = 0
         while ahead == 0, ContinuousClock.now < deadline {
@@ -67,9 +63,7 @@ struct StartAheadTests {
     @Test("What was made for a container that does not come is removed, also after kill -9 of all who knew of it")
     func abandoned() throws {
         let it = try Drydock(Actor.available[0])
-        it.drydock(["run-script", "-"], input: "docker pull -q alpine:3.5\nquit\n")
-        let prompt = try Prompt(home: it.home, command: it.command([]), environment: ["NO_COLOR": ""])
-        #expect(prompt.waitFor("drydock> "))
+        let prompt = try Prompt.withAlpine(it)
         let standby = try #require(prompt.standby)
         let deadline = ContinuousClock.now + .seconds(60)
         while marks(it).isEmpty, ContinuousClock.now < deadline {}
@@ -82,22 +76,12 @@ struct StartAheadTests {
         while kill(standby, 0) == 0, ContinuousClock.now < deadline {}
         let found = it.drydock(["system", "check"])
         #expect(found.all.contains("no container has this directory"), "\(found.all)")
-        try expectNothingLeft(it, Actor.available[0])
+        #expect(it.keeps(containers: 0, Actor.available[0]))
     }
 
     private func marks(_ it: Drydock) -> [Substring] {
         Bench.run(["ls", "-A", it.home + "/containers"]).output.split(separator: "\n").filter {
             $0.hasPrefix(".ahead-")
         }
-    }
-
-    /// Neither a directory nor a cgroup is left; who stood by may take a moment to put its things away.
-    private func expectNothingLeft(_ it: Drydock, _ actor: Actor) throws {
-        let deadline = ContinuousClock.now + .seconds(60)
-        var left = ""
-        repeat {
-            left = Bench.run(Bench.prefix(actor) + ["ls", "-A", it.home + "/containers"]).output
-        } while !left.isEmpty && ContinuousClock.now < deadline
-        #expect(left.isEmpty)
     }
 }

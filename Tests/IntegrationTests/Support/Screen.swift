@@ -67,6 +67,15 @@ extension Drydock {
         return it
     }
 
+    /// Whether so many directories of containers are there, and nothing else beside them; whoever puts things away may take
+    /// a moment for it.
+    func keeps(containers: Int, _ actor: Actor) -> Bool {
+        eventually {
+            let names = Bench.run(Bench.prefix(actor) + ["ls", "-A", home + "/containers"]).output
+            return names.split(separator: "\n").count == containers
+        }
+    }
+
     /// Starts a container without a network and returns its id.
     @discardableResult
     func start(_ name: String, _ options: [String] = [], _ command: [String] = ["sleep", "600"]) throws -> String {
