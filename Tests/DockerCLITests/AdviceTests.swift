@@ -45,4 +45,16 @@ struct AdviceTests {
                 == "Error response from daemon: No such container: x\n  → docker container ls -a montre tous les conteneurs.\n"
         )
     }
+
+    @Test("On a terminal, what is added to an error is broken between words; elsewhere it is one line")
+    func wrapped() {
+        let words = "none of the directories in the container's PATH has a program of that name, nor has the image"
+        let error = DrydockError(.notFound, "No such container: x", reason: words, remedy: words)
+        let whole = ErrorText(usesColour: false).additions(error)
+        #expect(whole == "  \(words)\n  → \(words)\n")
+        let lines = ErrorText(usesColour: false, columns: 40).additions(error).split(separator: "\n")
+        #expect(lines.count == 6)
+        #expect(lines.allSatisfy { $0.count <= 40 && $0.hasPrefix("  ") })
+        #expect(lines.map { $0.drop { " →".contains($0) } }.joined(separator: " ") == words + " " + words)
+    }
 }

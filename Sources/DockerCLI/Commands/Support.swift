@@ -38,7 +38,8 @@ extension CommandContext {
     /// How failures look here.
     var errorText: ErrorText {
         ErrorText(
-            usesColour: terminal.usesColour && terminal.errorIsTerminal, advice: Advice(environment: environment))
+            usesColour: terminal.usesColour && terminal.errorIsTerminal, advice: Advice(environment: environment),
+            columns: terminal.errorIsTerminal ? terminal.width : nil)
     }
 
     /// Prints a failure.

@@ -6,6 +6,8 @@ struct ErrorText {
     let usesColour: Bool
     /// The language of the additions.
     var advice = Advice(environment: [:])
+    /// The columns of the terminal; nil where there is none, and lines stay whole for programs that search them.
+    var columns: Int?
 
     /// The lines of a failure, each ended by a newline.
     func text(_ failure: Failure) -> String {
@@ -38,10 +40,15 @@ struct ErrorText {
     func additions(_ error: DrydockError) -> String {
         var text = ""
         if let reason = error.reason, !error.message.contains(reason) {
-            text += dimmed("  \(advice.translated(reason))")
+            text += dimmed("  " + wrapped(advice.translated(reason), indent: 2))
         }
-        if let remedy = error.remedy { text += dimmed("  → \(advice.translated(remedy))") }
+        if let remedy = error.remedy { text += dimmed("  → " + wrapped(advice.translated(remedy), indent: 4)) }
         return text
+    }
+
+    private func wrapped(_ text: String, indent: Int) -> String {
+        guard let columns else { return text }
+        return HelpText.wrap(text, indent: indent, width: columns)
     }
 
     private func dimmed(_ line: String) -> String {
