@@ -129,7 +129,8 @@ static int op_init(void) {
     return 0;
 }
 
-// Runs a program of the bundle (a hook), with the container's state on its standard input, and waits for its end.
+// Runs a program of the bundle (a hook), with the container's state on its standard input, and waits for its end. One
+// that fails is an error of the number CL_HOOK_FAILED and its exit code (128 and the signal that killed it).
 static int op_hook(run *r, cl_op *op) {
     char **argv = pointers(r, op->s[0], op->n[0], op->s[2]);
     char **envp = pointers(r, op->s[1], op->n[1], op->s[2] + (uint32_t)(op->n[0] + 1) * 8);
@@ -170,7 +171,9 @@ static int op_hook(run *r, cl_op *op) {
         struct timespec pause = {0, 5000000};
         nanosleep(&pause, NULL);
     }
-    return status == 0 ? 0 : WIFEXITED(status) && WEXITSTATUS(status) == 127 ? -ENOENT : -ECHILD;
+    if (status == 0) return 0;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 127) return -ENOENT;
+    return -(CL_HOOK_FAILED + (WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status)));
 }
 
 int cl_perform_program(run *r, cl_op *op) {

@@ -1,3 +1,4 @@
+import CLinux
 import Diagnostics
 import Glibc
 import Linux
@@ -86,12 +87,18 @@ struct LaunchReply {
             // What is not there is what 127 means, whether it is the program or its directory.
             if number == ENOENT { error = error.exiting(127) }
         }
+        if case .hook(let hook, _) = operation, number >= hookFailed {
+            error.message = prefix(words) + "error running hook \(hook.path): exit status \(number - hookFailed)"
+            error.errno = nil
+        }
         if case .identity(let user, _) = operation, number == EINVAL {
             error.reason = "user \(user.uid) or group \(user.gid) is not in the ranges that this user may use"
             error.remedy = "give this user a larger range in /etc/subuid and /etc/subgid"
         }
         return error
     }
+
+    private static let hookFailed = Int32(CL_HOOK_FAILED)
 
     private static func prefix(_ words: Words) -> String {
         switch words {

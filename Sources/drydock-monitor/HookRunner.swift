@@ -21,9 +21,15 @@ struct HookRunner {
             let words = (hook["args"]?.array ?? []).compactMap(\.string)
             let input = try MemoryFile.make("state", state)
             let output = try MemoryFile.make("hook", [])
-            let child = try ChildProcess.spawn(
-                path, words.isEmpty ? [path] : words, environment: (hook["env"]?.array ?? []).compactMap(\.string),
-                descriptors: [0: input.number, 1: output.number, 2: output.number])
+            let child: ChildProcess
+            do throws(DrydockError) {
+                child = try ChildProcess.spawn(
+                    path, words.isEmpty ? [path] : words, environment: (hook["env"]?.array ?? []).compactMap(\.string),
+                    descriptors: [0: input.number, 1: output.number, 2: output.number])
+            } catch {
+                let why = error.errno.map(SystemError.text) ?? error.message
+                throw DrydockError(error.code, "error running hook \(path): \(why)", exitStatus: 1)
+            }
             let status = try wait(child, seconds: hook["timeout"]?.int ?? 0, path)
             guard status == 0 else {
                 let said = String(decoding: (try? MemoryFile.content(output)) ?? [], as: UTF8.self)

@@ -242,6 +242,39 @@ struct RuntimeConfigTests {
             let refused = try bundle.run("true") { $0.set(key, value) }
             #expect(refused.status == 1 && refused.errors.contains(message), "\(key): \(refused.all)")
         }
+        for (kind, message) in [("x", "invalid device type \"x\""), ("c", "without an absolute path")] {
+            let refused = try bundle.run("true") {
+                $0.set(
+                    "linux.devices", [["path": kind == "x" ? "/dev/moon" : "", "type": kind, "major": 1, "minor": 5]])
+            }
+            #expect(refused.status == 1 && refused.errors.contains(message), "\(refused.all)")
+        }
+        let maps = try bundle.run("true") {
+            $0.set("linux.namespaces", ["user", "mount", "pid"].map { ["type": $0] })
+            $0.set("hostname", "")
+            $0.set("linux.uidMappings", [Any]())
+        }
+        #expect(maps.status == 1 && maps.errors.contains("no uid mappings found"), "\(maps.all)")
+    }
+
+    @Test("A hook that fails is named, with its exit code, wherever it runs", arguments: Actor.available)
+    func failingHooks(actor: Actor) throws {
+        let bundle = try Bundle(actor)
+        let hook = bundle.path + "/rootfs/bin/sh"
+        for kind in ["prestart", "createRuntime", "createContainer", "startContainer"] {
+            let path = kind == "startContainer" ? "/bin/sh" : hook
+            let failed = try bundle.run("echo ran") {
+                $0.set("hooks", [kind: [["path": path, "args": ["sh", "-c", "exit 3"]]]])
+            }
+            #expect(
+                failed.status == 1 && failed.errors.contains("error running hook \(path): exit status 3"),
+                "\(failed.all)")
+            #expect(!failed.output.contains("ran"))
+            let missing = try bundle.run("echo ran") { $0.set("hooks", [kind: [["path": "/moon"]]]) }
+            #expect(
+                missing.status == 1 && missing.errors.contains("hook /moon: no such file or directory"),
+                "\(missing.all)")
+        }
     }
 
     @Test(

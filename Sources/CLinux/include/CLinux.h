@@ -101,6 +101,10 @@ enum {
     CL_F_AHEAD = 256,       // does not depend on the container: may be done before it is known (cl_start_ahead)
 };
 
+enum {
+    CL_HOOK_FAILED = 10000, // above every errno: with the exit code of a hook added, the number of its error
+};
+
 // What the child tells the monitor, one record per message of a SOCK_SEQPACKET pair.
 enum { CL_REC_PARENT = 1, CL_REC_STEP, CL_REC_CONSOLE, CL_REC_PID, CL_REC_ERROR, CL_REC_TIMES, CL_REC_READY };
 

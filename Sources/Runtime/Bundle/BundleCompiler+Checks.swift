@@ -36,12 +36,27 @@ extension BundleCompiler {
                 .ipc
             } else if name.hasPrefix("net.") {
                 .network
-            } else if name.hasPrefix(
-                "user.")
-            {
+            } else if name.hasPrefix("user.") {
                 .user
             } else {
                 nil
+            }
+        }
+    }
+
+    /// What would come to nothing, or to another device than the one that is meant.
+    func checkValues() throws(DrydockError) {
+        for device in config.at("linux.devices")?.array ?? [] {
+            guard device["path"]?.string?.hasPrefix("/") == true else {
+                throw Self.wrong("config.json: a device without an absolute path")
+            }
+            let kind = device["type"]?.string ?? ""
+            guard ["b", "c", "u", "p"].contains(kind) else { throw Self.wrong("invalid device type \"\(kind)\"") }
+        }
+        if try spaces().contains(where: { $0.kind == .user && $0.path == nil }) {
+            for (key, name) in [("uidMappings", "uid"), ("gidMappings", "gid")]
+            where config.at("linux.\(key)")?.array?.isEmpty != false {
+                throw Self.wrong("User namespaces enabled, but no \(name) mappings found.")
             }
         }
     }

@@ -53,6 +53,7 @@ struct BundleCompiler {
             }
         }
         try checkNamespaces()
+        try checkValues()
         try checkSupport()
         guard let process = config["process"], process.pairs != nil else { return }
         guard process["cwd"]?.string?.hasPrefix("/") == true else {
