@@ -197,6 +197,33 @@ struct RuntimeEscapeTests {
         }
     }
 
+    @Test(
+        "CVE-2025-31133, CVE-2025-52565: a volume whose null, console and ptmx are links uncovers nothing and leads nowhere",
+        arguments: Actor.available)
+    func devicesOfAVolume(actor: Actor) throws {
+        let it = try Drydock.withAlpine(actor)
+        let (devices, outside) = (it.home + "/devices", it.home + "/outside")
+        let made = Bench.run(
+            Bench.prefix(actor) + [
+                "sh", "-c",
+                """
+                mkdir -p '\(devices)/pts' '\(devices)/shm' '\(devices)/mqueue' && echo outside > '\(outside)' && cd '\(devices)' &&
+                ln -s '\(outside)' null && ln -s ../../../../../../../..\(outside) console && ln -s '\(outside)' ptmx
+                """,
+            ])
+        try #require(made.status == 0, "\(made.all)")
+        for terminal in [[], ["-t"]] {
+            let seen = it.docker(
+                ["run", "--rm", "--network", "none"] + terminal + [
+                    "-v", devices + ":/dev", "alpine:3.5", "sh", "-c",
+                    "for file in /proc/keys /proc/timer_list; do test ! -e $file || stat -c %t:%T $file; done; grep outside /proc/mounts",
+                ])
+            let lines = Set(seen.output.split(whereSeparator: \.isNewline))
+            #expect(lines == ["1:3"], "\(seen.all)")
+        }
+        #expect(Bench.run(["cat", outside]).output == "outside\n")
+    }
+
     @Test("What /proc and /sys offer for the whole machine cannot be written", arguments: Actor.available)
     func machine(actor: Actor) throws {
         let it = try Drydock.withAlpine(actor)
