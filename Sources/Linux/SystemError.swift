@@ -50,35 +50,40 @@ public enum SystemError {
         switch number {
         case ENOSPC where operation.hasPrefix("mount"):
             return (
-                "the limit of mounts in one mount namespace is reached",
-                "raise it with 'sysctl fs.mount-max=200000', or remove containers"
+                reason: "the limit of mounts in one mount namespace is reached",
+                remedy: "raise it with 'sysctl fs.mount-max=200000', or remove containers"
             )
         case ENOSPC where operation.hasPrefix("unshare") || operation.hasPrefix("clone"):
             return (
-                "the limit of namespaces of this user is reached",
-                "raise user.max_user_namespaces and its like with sysctl, or end other containers"
+                reason: "the limit of namespaces of this user is reached",
+                remedy: "raise user.max_user_namespaces and its like with sysctl, or end other containers"
             )
-        case ENOSPC, EDQUOT: return ("the disk, or this user's share of it, is full", "free some space and try again")
-        case EMFILE: return ("this process has no file descriptor left", "raise the limit with 'ulimit -n'")
-        case ENFILE: return ("the system has no file descriptor left", "raise fs.file-max with sysctl")
-        case ENOMEM: return ("the kernel has no memory for it", "end other programs and try again")
+        case ENOSPC, EDQUOT:
+            return (reason: "the disk, or this user's share of it, is full", remedy: "free some space and try again")
+        case EMFILE:
+            return (reason: "this process has no file descriptor left", remedy: "raise the limit with 'ulimit -n'")
+        case ENFILE: return (reason: "the system has no file descriptor left", remedy: "raise fs.file-max with sysctl")
+        case ENOMEM: return (reason: "the kernel has no memory for it", remedy: "end other programs and try again")
         case EAGAIN where operation.hasPrefix("clone"):
-            return ("the limit of processes is reached", "raise it with 'ulimit -u', or end other programs")
+            return (
+                reason: "the limit of processes is reached", remedy: "raise it with 'ulimit -u', or end other programs"
+            )
         case EPERM where operation.hasPrefix("unshare") || operation.hasPrefix("clone"):
             return (
-                "this kernel does not let ordinary users make user namespaces",
-                "as root: 'sysctl kernel.unprivileged_userns_clone=1' (Debian) or "
+                reason: "this kernel does not let ordinary users make user namespaces",
+                remedy: "as root: 'sysctl kernel.unprivileged_userns_clone=1' (Debian) or "
                     + "'sysctl kernel.apparmor_restrict_unprivileged_userns=0' (Ubuntu)"
             )
         case EINVAL where operation.hasPrefix("mount overlay"):
             return (
-                "the kernel refuses these directories as an overlay: the upper directory may be on a file system "
+                reason:
+                    "the kernel refuses these directories as an overlay: the upper directory may be on a file system "
                     + "that cannot carry one (another overlay, NFS)",
-                "put DRYDOCK_HOME on a local disk file system (ext4, xfs, btrfs, tmpfs)"
+                remedy: "put DRYDOCK_HOME on a local disk file system (ext4, xfs, btrfs, tmpfs)"
             )
         case ENODEV where operation.hasPrefix("mount"):
-            return ("this kernel has no such file system", "load its module with modprobe as root")
-        case EROFS: return ("the file system is read-only", nil)
+            return (reason: "this kernel has no such file system", remedy: "load its module with modprobe as root")
+        case EROFS: return (reason: "the file system is read-only", remedy: nil)
         default: return nil
         }
     }

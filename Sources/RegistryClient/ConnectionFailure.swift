@@ -26,7 +26,7 @@ enum ConnectionFailure {
         if case ChannelError.connectTimeout(_)? = error as? ChannelError { return failure.timeout }
         if error is ChannelError || error is HTTPParserError { return failure.closed }
         return failure.unavailable(
-            failure.plainStart + String(describing: error), nil, "Check the name and the network, and try again.")
+            failure.plainStart + String(describing: error), remedy: "Check the name and the network, and try again.")
     }
 
     static var cancelled: DrydockError { DrydockError(.cancelled, "context canceled", exitStatus: 130) }
@@ -50,17 +50,18 @@ enum ConnectionFailure {
         }
 
         func unavailable(
-            _ message: String, _ reason: String?, _ remedy: String?, errno: Int32? = nil
+            _ message: String, reason: String? = nil, remedy: String? = nil, errno: Int32? = nil
         ) -> DrydockError {
             DrydockError(.unavailable, message, reason: reason, remedy: remedy, errno: errno)
         }
 
         var timeout: DrydockError {
-            unavailable(start + "dial tcp \(peer): i/o timeout", "nothing at \(peer) answered in time", network)
+            unavailable(
+                start + "dial tcp \(peer): i/o timeout", reason: "nothing at \(peer) answered in time", remedy: network)
         }
 
         var closed: DrydockError {
-            unavailable(plainStart + "EOF", "\(peer) closed the connection too early", "Try again.")
+            unavailable(plainStart + "EOF", reason: "\(peer) closed the connection too early", remedy: "Try again.")
         }
 
         func http(_ error: HTTPClientError) -> DrydockError? {
@@ -69,23 +70,25 @@ enum ConnectionFailure {
             case .connectTimeout: return timeout
             case .readTimeout, .deadlineExceeded, .writeTimeout:
                 return unavailable(
-                    plainStart + "net/http: timeout awaiting response headers", "\(peer) went silent",
-                    "Try again; what was received is kept.")
+                    plainStart + "net/http: timeout awaiting response headers", reason: "\(peer) went silent",
+                    remedy: "Try again; what was received is kept.")
             case .remoteConnectionClosed, .bodyLengthMismatch: return closed
             case .tlsHandshakeTimeout:
                 return unavailable(
-                    plainStart + "net/http: TLS handshake timeout", "\(host) does not complete TLS", network)
+                    plainStart + "net/http: TLS handshake timeout", reason: "\(host) does not complete TLS",
+                    remedy: network)
             case .proxyAuthenticationRequired:
                 return unavailable(
                     plainStart + "Proxy Authentication Required",
-                    "the proxy \(peer) wants a user name and a password",
-                    "Name them in HTTPS_PROXY: http://user:password@\(peer).")
+                    reason: "the proxy \(peer) wants a user name and a password",
+                    remedy: "Name them in HTTPS_PROXY: http://user:password@\(peer).")
             case .invalidProxyResponse:
                 return unavailable(
-                    plainStart + "Forbidden", "the proxy \(peer) refuses to connect to \(host)",
-                    "Ask who runs the proxy, or name \(host) in NO_PROXY where it can be reached without.")
+                    plainStart + "Forbidden", reason: "the proxy \(peer) refuses to connect to \(host)",
+                    remedy: "Ask who runs the proxy, or name \(host) in NO_PROXY where it can be reached without.")
             case .httpProxyHandshakeTimeout, .socksHandshakeTimeout:
-                return unavailable(start + "dial tcp \(peer): i/o timeout", "the proxy \(peer) is silent", network)
+                return unavailable(
+                    start + "dial tcp \(peer): i/o timeout", reason: "the proxy \(peer) is silent", remedy: network)
             default: return nil
             }
         }
@@ -94,8 +97,8 @@ enum ConnectionFailure {
             if error.connectionErrors.isEmpty {
                 return unavailable(
                     start + "dial tcp: lookup \(error.host): no such host",
-                    "no address is known for the name \(error.host)",
-                    isProxy
+                    reason: "no address is known for the name \(error.host)",
+                    remedy: isProxy
                         ? network
                         : "Check the spelling of the registry, and that this machine can resolve names.")
             }
@@ -109,19 +112,20 @@ enum ConnectionFailure {
             switch Refusal(rawValue: io.errnoCode) {
             case .refused:
                 return unavailable(
-                    start + "dial tcp \(peer): connect: connection refused", "nothing listens at \(peer)",
-                    isProxy ? network : "Check that the registry is running and that the port is right.",
+                    start + "dial tcp \(peer): connect: connection refused", reason: "nothing listens at \(peer)",
+                    remedy: isProxy ? network : "Check that the registry is running and that the port is right.",
                     errno: io.errnoCode)
             case .unreachable:
                 return unavailable(
-                    start + "dial tcp \(peer): connect: no route to host", "this machine has no way to \(peer)",
-                    network, errno: io.errnoCode)
+                    start + "dial tcp \(peer): connect: no route to host", reason: "this machine has no way to \(peer)",
+                    remedy: network, errno: io.errnoCode)
             case .timeout: return timeout
             case .reset:
                 return unavailable(
-                    plainStart + "read tcp \(peer): read: connection reset by peer", "\(peer) broke the connection",
-                    "Try again.", errno: io.errnoCode)
-            case nil: return unavailable(plainStart + "\(io)", nil, nil, errno: io.errnoCode)
+                    plainStart + "read tcp \(peer): read: connection reset by peer",
+                    reason: "\(peer) broke the connection",
+                    remedy: "Try again.", errno: io.errnoCode)
+            case nil: return unavailable(plainStart + "\(io)", errno: io.errnoCode)
             }
         }
 
@@ -131,28 +135,29 @@ enum ConnectionFailure {
             if let extra = error as? NIOSSLExtraError, extra == .failedToValidateHostname {
                 return unavailable(
                     plainStart + "tls: failed to verify certificate: x509: certificate is not valid for \(host)",
-                    "the certificate is for other names than \(host)",
-                    "Use the name that the certificate is made for, or a certificate with this name.")
+                    reason: "the certificate is for other names than \(host)",
+                    remedy: "Use the name that the certificate is made for, or a certificate with this name.")
             }
             if words.contains("CERTIFICATE_VERIFY_FAILED") {
                 return unavailable(
                     plainStart
                         + "tls: failed to verify certificate: x509: certificate signed by unknown authority",
-                    "the certificate of \(host) was not issued by an authority that this machine trusts, or its time "
+                    reason:
+                        "the certificate of \(host) was not issued by an authority that this machine trusts, or its time "
                         + "is over",
-                    "Put the authority's certificate into certs.d/\(host == peer ? host : peer)/ca.crt beside "
+                    remedy: "Put the authority's certificate into certs.d/\(host == peer ? host : peer)/ca.crt beside "
                         + "daemon.json, or name the registry in its \"insecure-registries\".")
             }
             if words.contains("WRONG_VERSION_NUMBER") || words.contains("HTTP_REQUEST") {
                 return unavailable(
-                    plainStart + "http: server gave HTTP response to HTTPS client", "\(host) speaks plain HTTP",
-                    "Where that is meant, name the registry in the \"insecure-registries\" of daemon.json.")
+                    plainStart + "http: server gave HTTP response to HTTPS client", reason: "\(host) speaks plain HTTP",
+                    remedy: "Where that is meant, name the registry in the \"insecure-registries\" of daemon.json.")
             }
             guard error is NIOSSLError || error is BoringSSLError || error is NIOSSLExtraError else { return nil }
             if words.contains("uncleanShutdown") { return closed }
             return unavailable(
-                plainStart + "remote error: tls: handshake failure", words,
-                "Look at the registry's TLS settings; a client certificate goes into certs.d.")
+                plainStart + "remote error: tls: handshake failure", reason: words,
+                remedy: "Look at the registry's TLS settings; a client certificate goes into certs.d.")
         }
     }
 

@@ -41,8 +41,9 @@ extension RegistryClient {
                 let offered = index.manifests.compactMap(\.platform).filter { $0.os != "unknown" }
                 throw DrydockError(
                     .notFound, "no matching manifest for \(platform) in the manifest list entries",
-                    reason: "\(reference.familiar) exists for "
-                        + (offered.isEmpty ? "no platform" : offered.map(\.description).joined(separator: ", ")),
+                    reason: offered.isEmpty
+                        ? "\(reference.familiar) exists for no platform"
+                        : "\(reference.familiar) exists for \(offered.map(\.description).joined(separator: ", "))",
                     remedy: "Choose one of those with --platform.")
             }
             span.fact("platform", .text((next.platform ?? platform).description))

@@ -34,6 +34,21 @@ struct AdviceTests {
         }
     }
 
+    @Test("Every reason and remedy that a learner can meet has its French")
+    func complete() throws {
+        let phrases = try AdvicePhrases.all()
+        #expect(phrases.count > 150)
+        for phrase in phrases {
+            // What is filled in alone, or only marks and names around it, is the same in both.
+            let words = phrase.text.replacing("{}", with: "").split { !$0.isLetter }
+            guard !words.isEmpty, !phrase.text.hasPrefix("/"),
+                !phrase.text.hasPrefix("docker ") || phrase.text.contains(",")
+            else { continue }
+            let known = Advice.french.contains { Advice.gaps(of: phrase.text, in: $0.english) != nil }
+            #expect(known, "\(phrase.place): \(phrase.text)")
+        }
+    }
+
     @Test("An error keeps Docker's line and says in French what to do")
     func errors() {
         let error = DrydockError(

@@ -48,7 +48,10 @@ struct ErrorText {
 
     private func wrapped(_ text: String, indent: Int) -> String {
         guard let columns else { return text }
-        return HelpText.wrap(text, indent: indent, width: columns)
+        // French has a space before these, which is no place to begin a line at.
+        var whole = text
+        for mark in [";", ":", "!", "?", "»"] { whole = whole.replacing(" \(mark)", with: "\u{a0}\(mark)") }
+        return HelpText.wrap(whole, indent: indent, width: columns).replacing("\u{a0}", with: " ")
     }
 
     private func dimmed(_ line: String) -> String {

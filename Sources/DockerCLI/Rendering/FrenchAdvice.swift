@@ -68,9 +68,81 @@ extension Advice {
             "choisissez un autre port de l’hôte, ou arrêtez ce qui l’utilise ('ss -tulnp' le montre)"),
         Entry("ports below 1024 belong to root", "les ports inférieurs à 1024 sont réservés à root"),
         Entry("publish a port from 1024 on", "publiez un port à partir de 1024"),
-        Entry("publish TCP ports", "publiez des ports TCP"),
         Entry("use --network host or --network none", "utilisez --network host ou --network none"),
         Entry("use --network none", "utilisez --network none"),
+        Entry(
+            "Docker has this command; it is not here yet.", "Docker a cette commande ; elle n’existe pas encore ici."),
+        Entry("Name a directory that does not exist yet.", "Nommez un dossier qui n’existe pas encore."),
+        Entry(
+            "docker pull --platform {} {} gets the other one, where there is one",
+            "docker pull --platform {} {} télécharge l’autre, s’il y en a une"),
+        Entry("publish TCP or UDP ports", "publiez des ports TCP ou UDP"),
+        Entry(
+            "Make it first, or use -v, which makes a directory.",
+            "Créez-le d’abord, ou utilisez -v, qui crée un dossier."),
+        Entry(
+            "docker run --ipc shareable … for the other container",
+            "docker run --ipc shareable … pour l’autre conteneur"),
+        Entry("'ls -l {}' on the host shows what is there", "'ls -l {}' sur l’hôte montre ce qui s’y trouve"),
+        Entry("docker logs {} tells why it ends.", "docker logs {} dit pourquoi il s’arrête."),
+        Entry("the container was made with --log-driver none", "le conteneur a été créé avec --log-driver none"),
+        Entry("docker unpause {}, or docker rm -f {}", "docker unpause {}, ou docker rm -f {}"),
+        Entry(
+            "containers are not linked here; networks replace links",
+            "les conteneurs ne se lient pas ici ; les réseaux remplacent les liens"),
+        Entry(
+            "Keys are single characters or ctrl- with one of a-z @ [ \\ ] ^ _, with commas between them.",
+            "Une touche est un caractère seul, ou ctrl- suivi d’un de a-z @ [ \\ ] ^ _ ; des virgules les séparent."),
+        Entry("this user may not open /dev/fuse", "cet utilisateur ne peut pas ouvrir /dev/fuse"),
+        Entry(
+            "Nothing of it was kept. Free some space ('docker image prune', 'docker container prune'), then pull again.",
+            "Rien n’en a été gardé. Libérez de la place ('docker image prune', 'docker container prune'), puis recommencez le pull."
+        ),
+        Entry("docker top asks the machine's ps", "docker top interroge le ps de la machine"),
+        Entry("Install the package procps.", "Installez le paquet procps."),
+        Entry("this engine asks no registry", "ce moteur ne s’adresse à aucun registre"),
+        Entry("There is one runtime here: drydock.", "Il y a ici un seul runtime : drydock."),
+        Entry(
+            "As root, or with systemd's delegation (see 'drydock doctor'), it can be.",
+            "En tant que root, ou avec la délégation de systemd (voir 'drydock doctor'), c’est possible."),
+        Entry(
+            "As root, or with systemd's delegation (see 'drydock doctor'), it can.",
+            "En tant que root, ou avec la délégation de systemd (voir 'drydock doctor'), c’est possible."),
+        Entry("As root, before: mount --make-rshared {}", "En tant que root, avant : mount --make-rshared {}"),
+        Entry("this user has no {} cgroup", "cet utilisateur n’a pas de cgroup {}"),
+        Entry(
+            "the kernel takes no device filter for the cgroup {}",
+            "le noyau n’accepte pas de filtre de périphériques pour le cgroup {}"),
+        Entry(
+            "The kernel needs CONFIG_CGROUP_BPF, and this process CAP_BPF or CAP_SYS_ADMIN.",
+            "Il faut CONFIG_CGROUP_BPF dans le noyau, et CAP_BPF ou CAP_SYS_ADMIN pour ce processus."),
+        Entry(
+            "one of them waits in the kernel for a device or a network file system",
+            "l’un d’eux attend dans le noyau un périphérique ou un système de fichiers réseau"),
+        Entry(
+            "it waits in the kernel for a device or a network file system",
+            "il attend dans le noyau un périphérique ou un système de fichiers réseau"),
+        Entry("it was stopped, or the machine is very busy", "il a été suspendu, ou la machine est très occupée"),
+        Entry("docker kill {} ends both", "docker kill {} arrête les deux"),
+        Entry(
+            "a namespace lives as long as a process in it",
+            "un espace de noms vit aussi longtemps qu’un processus qui s’y trouve"),
+        Entry(
+            "without a bridge, which needs root, no address of this machine leads to it from a container",
+            "sans pont, qui demande root, aucune adresse de cette machine n’y mène depuis un conteneur"),
+        Entry(
+            "use --network host, or the hub's name, hub.drydock",
+            "utilisez --network host, ou le nom du hub, hub.drydock"),
+        Entry("it is a directory", "c’est un dossier"),
+        Entry(
+            "the file is there, but the interpreter or loader that it names is not in the image",
+            "le fichier est là, mais l’interpréteur ou le chargeur qu’il nomme n’est pas dans l’image"),
+        Entry(
+            "user {} or group {} is not in the ranges that this user may use",
+            "l’utilisateur {} ou le groupe {} n’est pas dans les plages que cet utilisateur peut employer"),
+        Entry(
+            "See https://docs.docker.com/engine/security/seccomp/",
+            "Voir https://docs.docker.com/engine/security/seccomp/"),
     ]
 
     private static let images = [
@@ -88,6 +160,7 @@ extension Advice {
         Entry("Remove the image and make it again.", "Supprimez l’image et refaites-la."),
         Entry("Remove what uses it and pull it again.", "Supprimez ce qui l’utilise et téléchargez-la de nouveau."),
         Entry("Choose one of those with --platform.", "Choisissez-en une avec --platform."),
+        Entry("{} exists for no platform", "{} n’existe pour aucune plateforme"),
         Entry("{} exists for {}", "{} existe pour {}"),
         Entry("{} is not a container image", "{} n’est pas une image de conteneur"),
         Entry(
@@ -106,131 +179,32 @@ extension Advice {
             "The archive is damaged or was made to do harm; fetch it again from a source you trust.",
             "L’archive est abîmée ou malveillante ; reprenez-la auprès d’une source sûre."),
         Entry("the practice hub has no such image", "le hub d’entraînement n’a pas cette image"),
-    ]
-
-    private static let registries = [
+        Entry("it is for {}", "elle est pour {}"),
+        Entry("its bytes have the digest {}", "ses octets ont le digest {}"),
+        Entry("it is {} now", "c’est maintenant {}"),
+        Entry("packed again it is {}", "remise en archive, c’est {}"),
         Entry(
-            "Look for the tags that exist; a tag is case sensitive.",
-            "Regardez quels tags existent ; majuscules et minuscules comptent."),
+            "sha256:… is how an image's ID is written; choose another name.",
+            "sha256:… est la forme d’un identifiant d’image ; choisissez un autre nom."),
+        Entry("there are {} bytes too many", "il y a {} octets de trop"),
+        Entry("{} bytes are missing", "il manque {} octets"),
         Entry(
-            "this hub does not ask any other registry", "ce hub ne s’adresse à aucun autre registre"),
-        Entry("Check the name and the port.", "Vérifiez le nom et le port."),
+            "overlayfs kept only a reference to a layer below",
+            "overlayfs n’a gardé qu’une référence à une couche inférieure"),
+        Entry("refused as a precaution", "refusé par précaution"),
+        Entry("bad link target", "mauvaise cible de lien"),
+        Entry("not a path inside the layer", "ce n’est pas un chemin de la couche"),
+        Entry("its target is in no layer of the image", "sa cible n’est dans aucune couche de l’image"),
+        Entry("invalid checksum digest format", "le digest n’a pas la bonne forme"),
+        Entry("unsupported digest algorithm", "algorithme de digest inconnu"),
+        Entry("rootfs is missing", "rootfs manque"),
+        Entry("digest or size is missing", "le digest ou la taille manque"),
+        Entry("schemaVersion is not 2 or config is missing", "schemaVersion n’est pas 2, ou config manque"),
+        Entry("schemaVersion is not 2 or manifests is missing", "schemaVersion n’est pas 2, ou manifests manque"),
+        Entry("{} is not JSON", "{} n’est pas du JSON"),
+        Entry("at most {} are allowed", "{} au plus sont permis"),
         Entry(
-            "Check the user name and the password; 'docker login' asks for both again.",
-            "Vérifiez le nom d’utilisateur et le mot de passe ; 'docker login' redemande les deux."),
-        Entry("Check the user name and the password.", "Vérifiez le nom d’utilisateur et le mot de passe."),
-        Entry("Log in again with 'docker login'.", "Reconnectez-vous avec 'docker login'."),
-        Entry(
-            "Log in with 'docker login{}', and tag the image as <your user name>/<name> before you push it.",
-            "Connectez-vous avec 'docker login{}', et donnez à l’image le nom <votre nom>/<nom> avant de l’envoyer."),
-        Entry("Log in with 'docker login{}'.", "Connectez-vous avec 'docker login{}'."),
-        Entry("{} has no repository {}", "{} n’a pas de dépôt {}"),
-        Entry(
-            "{} does not accept this user name with this password",
-            "{} n’accepte pas ce nom d’utilisateur avec ce mot de passe"),
-        Entry("the registry {} wants to know who you are", "le registre {} veut savoir qui vous êtes"),
-        Entry(
-            "the registry {} wants a user name and a password",
-            "le registre {} demande un nom d’utilisateur et un mot de passe"),
-        Entry(
-            "you may push only into your own namespace, and only when you are logged in; this was a push to {}",
-            "on ne peut envoyer que sous son propre nom, et seulement une fois connecté ; ici, c’était vers {}"),
-        Entry("{} limits how often it is asked{}", "{} limite le nombre des demandes{}"),
-        Entry("Wait a little, then try again.", "Attendez un peu, puis réessayez."),
-        Entry(
-            "Wait, or log in with 'docker login', which raises the limit. For a class, fill the practice hub ahead of time: {}",
-            "Attendez, ou connectez-vous avec 'docker login', ce qui relève la limite. Pour une classe, remplissez le hub d’entraînement à l’avance : {}"
-        ),
-        Entry("the registry takes nothing that large", "le registre n’accepte rien d’aussi gros"),
-        Entry(
-            "Nothing of it was kept. Pull again; if it happens again, the registry's copy is damaged.",
-            "Rien n’en a été gardé. Recommencez le pull ; si cela se reproduit, l’exemplaire du registre est abîmé."),
-        Entry(
-            "Nothing was kept. The image on the registry is damaged; push it again.",
-            "Rien n’a été gardé. L’image du registre est abîmée ; renvoyez-la."),
-        Entry(
-            "Nothing was kept. The registry or something on the way changes content; try again.",
-            "Rien n’a été gardé. Le registre, ou quelque chose en chemin, modifie le contenu ; réessayez."),
-        Entry(
-            "Nothing was kept. The registry or something on the way changes content.",
-            "Rien n’a été gardé. Le registre, ou quelque chose en chemin, modifie le contenu."),
-        Entry(
-            "The registry or something on the way changes content; try another network.",
-            "Le registre, ou quelque chose en chemin, modifie le contenu ; essayez un autre réseau."),
-        Entry(
-            "The image on the registry is damaged; push it again.", "L’image du registre est abîmée ; renvoyez-la."),
-        Entry("the bytes that came have the digest {}", "les octets reçus ont le digest {}"),
-        Entry(
-            "the bytes are not those that the manifest names", "les octets ne sont pas ceux que nomme le manifeste"),
-        Entry("the blob ended too early", "le blob s’arrête trop tôt"),
-        Entry("{} lacks {}", "{} ne contient pas {}"),
-        Entry(
-            "Look at {}, and try 'drydock hub serve'.", "Regardez {}, et essayez 'drydock hub serve'."),
-        Entry(
-            "Repair the file or remove it; 'docker login' writes a new one.",
-            "Réparez le fichier ou supprimez-le ; 'docker login' en écrit un nouveau."),
-        Entry(
-            "{} names a credential helper that is not installed",
-            "{} nomme un assistant d’identification qui n’est pas installé"),
-        Entry(
-            "Install {}, or remove credsStore and credHelpers from the file.",
-            "Installez {}, ou retirez credsStore et credHelpers du fichier."),
-        Entry(
-            "proxies are spoken to as http:// or socks5://", "on parle aux mandataires en http:// ou en socks5://"),
-        Entry(
-            "Change HTTP_PROXY, HTTPS_PROXY or the \"proxies\" of daemon.json.",
-            "Changez HTTP_PROXY, HTTPS_PROXY ou les « proxies » de daemon.json."),
-    ]
-
-    private static let machine = [
-        Entry(
-            "Docker has this flag; Drydock does not have it yet.",
-            "Docker a cette option ; Drydock ne l’a pas encore."),
-        Entry("Try again.", "Réessayez."),
-        Entry("Fetch it again.", "Téléchargez-le de nouveau."),
-        Entry("Mend the file, or remove it.", "Corrigez le fichier, ou supprimez-le."),
-        Entry("Replace the file, or remove it.", "Remplacez le fichier, ou supprimez-le."),
-        Entry("a newer Drydock has made it", "un Drydock plus récent l’a créé"),
-        Entry(
-            "Install the newer Drydock again, or choose another DRYDOCK_HOME.",
-            "Réinstallez le Drydock plus récent, ou choisissez un autre DRYDOCK_HOME."),
-        Entry(
-            "Free some space (drydock's own: docker image prune, docker container prune), then try again.",
-            "Libérez de la place (celle de Drydock : docker image prune, docker container prune), puis réessayez."),
-        Entry("Free some space, then try again.", "Libérez de la place, puis réessayez."),
-        Entry(
-            "Move the store directory away; images can be pulled again.",
-            "Mettez le dossier du magasin de côté ; les images peuvent être téléchargées de nouveau."),
-        Entry(
-            "Mount overlay with redirect_dir=off,metacopy=off.",
-            "Montez overlay avec redirect_dir=off,metacopy=off."),
-        Entry("Choose another driver: {}", "Choisissez un autre pilote : {}"),
-        Entry("The drivers are {}", "Les pilotes sont {}"),
-        Entry(
-            "drydock-monitor must lie next to drydock: install both ('make install')",
-            "drydock-monitor doit se trouver à côté de drydock : installez les deux ('make install')"),
-        Entry(
-            "this user has no range of subordinate ids, so the container has one user",
-            "cet utilisateur n’a pas de plage d’identifiants : le conteneur n’a donc qu’un seul utilisateur"),
-        Entry(
-            "install uidmap and add a line for this user to /etc/subuid and /etc/subgid",
-            "installez uidmap et ajoutez une ligne pour cet utilisateur dans /etc/subuid et /etc/subgid"),
-        Entry(
-            "give this user a larger range in /etc/subuid and /etc/subgid",
-            "donnez à cet utilisateur une plage plus grande dans /etc/subuid et /etc/subgid"),
-        Entry(
-            "newuidmap or newgidmap refused the ranges of /etc/subuid and /etc/subgid",
-            "newuidmap ou newgidmap a refusé les plages de /etc/subuid et /etc/subgid"),
-        Entry(
-            "check that newuidmap is setuid root and that this user's lines in /etc/subuid and /etc/subgid are right",
-            "vérifiez que newuidmap est setuid root, et que les lignes de cet utilisateur dans /etc/subuid et /etc/subgid sont justes"
-        ),
-        Entry("mount /sys/fs/cgroup", "montez /sys/fs/cgroup"),
-        Entry(
-            "see whether the machine has memory left, and try again",
-            "voyez s’il reste de la mémoire sur la machine, puis réessayez"),
-        Entry(
-            "this machine uses all of 172.17.0.0 to 172.31.0.0 and 192.168.0.0",
-            "cette machine utilise déjà tout de 172.17.0.0 à 172.31.0.0, et 192.168.0.0"),
+            "A name looks like alpine, alpine:3.5, user/name:tag or registry:5000/user/name:tag.",
+            "Un nom s’écrit alpine, alpine:3.5, utilisateur/nom:tag ou registre:5000/utilisateur/nom:tag."),
     ]
 }
