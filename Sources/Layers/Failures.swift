@@ -24,7 +24,7 @@ func systemFailure(_ error: Errno, _ operation: String, text: String) -> Drydock
 public let missingBelow = "its target is in no layer of the image"
 
 /// The error for an archive that is damaged or hostile.
-func archiveFailure(_ message: String, _ reason: String? = nil) -> DrydockError {
+func archiveFailure(_ message: String, reason: String? = nil) -> DrydockError {
     DrydockError(
         .corrupt, message, reason: reason,
         remedy: "The archive is damaged or was made to do harm; fetch it again from a source you trust.")

@@ -55,7 +55,7 @@ final class GzipFilter: ByteSource {
             case Z_STREAM_END: try beginMember()
             default:
                 let reason = stream.pointee.msg.map { String(cString: $0) }
-                throw archiveFailure("cannot decompress layer: the gzip stream is damaged", reason)
+                throw archiveFailure("cannot decompress layer: the gzip stream is damaged", reason: reason)
             }
         }
     }

@@ -21,7 +21,7 @@ struct PaxRecords {
                 Int64(rest.count) >= length, rest[rest.startIndex + Int(length) - 1] == 0x0a,
                 space < rest.startIndex + Int(length),
                 let equals = rest[space..<rest.startIndex + Int(length)].firstIndex(of: 0x3d)
-            else { throw archiveFailure("invalid tar header", "its extended records are malformed") }
+            else { throw archiveFailure("invalid tar header", reason: "its extended records are malformed") }
             let end = rest.startIndex + Int(length) - 1
             try set(String(decoding: rest[(space + 1)..<equals], as: UTF8.self), Array(rest[(equals + 1)..<end]))
             rest = rest[(end + 1)...]
@@ -71,7 +71,7 @@ struct PaxRecords {
     }
 
     private func malformed(_ key: String) -> DrydockError {
-        archiveFailure("invalid tar header", "its record \"\(key)\" is malformed")
+        archiveFailure("invalid tar header", reason: "its record \"\(key)\" is malformed")
     }
 
     /// A decimal number, nil where it is none or too large.

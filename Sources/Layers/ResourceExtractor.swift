@@ -241,7 +241,7 @@ public struct ResourceExtractor {
         let parts = path.prefix { $0 != 0 }.split(separator: 0x2f)
         let names = parts.filter { !$0.elementsEqual([0x2e]) }.map { Array($0) + [0] }
         guard !parts.contains(where: { $0.elementsEqual([0x2e, 0x2e]) }) else {
-            throw archiveFailure("invalid tar entry \"\(displayed(path))\"", "it leads out of the directory")
+            throw archiveFailure("invalid tar entry \"\(displayed(path))\"", reason: "it leads out of the directory")
         }
         return names
     }

@@ -27,7 +27,7 @@ struct SparseMap {
         guard total == stored else { throw Self.malformed }
     }
 
-    static var malformed: DrydockError { archiveFailure("invalid tar header", "its map of holes is malformed") }
+    static var malformed: DrydockError { archiveFailure("invalid tar header", reason: "its map of holes is malformed") }
 
     /// Adds the pieces that a header block of GNU's old format names.
     mutating func add(_ block: TarBlock, at start: Int, count: Int) throws(DrydockError) {

@@ -78,7 +78,7 @@ struct TarBlock {
     }
 
     private func badNumber(_ what: String) -> DrydockError {
-        archiveFailure("invalid tar header", "its \(what) is not a number")
+        archiveFailure("invalid tar header", reason: "its \(what) is not a number")
     }
 
     private func text(_ offset: Int, _ length: Int) -> [CChar] {

@@ -113,9 +113,10 @@ final class TarReader {
             stored = try size(block)
         default:
             let kind = String(decoding: [block.type], as: UTF8.self)
-            throw archiveFailure("invalid tar entry \"\(displayed(item.path))\"", "its type '\(kind)' is unknown")
+            throw archiveFailure(
+                "invalid tar entry \"\(displayed(item.path))\"", reason: "its type '\(kind)' is unknown")
         }
-        if item.path.count <= 1 { throw archiveFailure("invalid tar header", "an entry has no name") }
+        if item.path.count <= 1 { throw archiveFailure("invalid tar header", reason: "an entry has no name") }
         try begin(stored)
         item.size = stored
         if item.type == S_IFREG { try readMap(block, records, &item) }
@@ -191,7 +192,7 @@ final class TarReader {
     private func extended(_ block: TarBlock) throws(DrydockError) -> [UInt8] {
         try begin(try size(block))
         guard rest <= Self.longestHeader else {
-            throw archiveFailure("invalid tar header", "its extended records are longer than 1 MiB")
+            throw archiveFailure("invalid tar header", reason: "its extended records are longer than 1 MiB")
         }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(Int(rest))
@@ -206,7 +207,7 @@ final class TarReader {
 
     private func size(_ block: TarBlock) throws(DrydockError) -> Int64 {
         let size = try block.number(124, 12, "size")
-        guard size >= 0 else { throw archiveFailure("invalid tar header", "its size is negative") }
+        guard size >= 0 else { throw archiveFailure("invalid tar header", reason: "its size is negative") }
         return size
     }
 
@@ -218,13 +219,13 @@ final class TarReader {
         if block.isZero {
             hasEnded = true
             guard try !fillHeader() || TarBlock(bytes: UnsafeRawBufferPointer(header)).isZero else {
-                throw archiveFailure("invalid tar archive", "there is a block of zeros between its entries")
+                throw archiveFailure("invalid tar archive", reason: "there is a block of zeros between its entries")
             }
             return nil
         }
         guard block.hasRightSum else {
             throw archiveFailure(
-                "invalid tar header", "its checksum is wrong: this is no tar archive, or it is damaged")
+                "invalid tar header", reason: "its checksum is wrong: this is no tar archive, or it is damaged")
         }
         return block
     }
@@ -256,7 +257,9 @@ final class TarReader {
     }
 
     private func begin(_ size: Int64) throws(DrydockError) {
-        guard size <= Int64.max - 512 else { throw archiveFailure("invalid tar header", "its size is too large") }
+        guard size <= Int64.max - 512 else {
+            throw archiveFailure("invalid tar header", reason: "its size is too large")
+        }
         rest = size
         filling = Int((512 - size % 512) % 512)
         sparse = nil
@@ -298,7 +301,7 @@ final class TarReader {
     }
 
     private func truncated() -> DrydockError {
-        archiveFailure("cannot read layer: unexpected end of the archive", "it ends inside an entry")
+        archiveFailure("cannot read layer: unexpected end of the archive", reason: "it ends inside an entry")
     }
 
     private static func signed(_ bytes: some Sequence<UInt8>) -> [CChar] {

@@ -175,7 +175,7 @@ extension TreeWriter {
         if name == WhiteoutName.opaque { return try applyOpaque(above) }
         if WhiteoutName.isReserved(name) { return }
         guard let target = WhiteoutName.target(name) else {
-            throw archiveFailure("invalid tar entry \"\(shown)\"", "a whiteout must name something")
+            throw archiveFailure("invalid tar entry \"\(shown)\"", reason: "a whiteout must name something")
         }
         let path = ArchivePath(names: Array(above) + [target])
         switch options.whiteouts {

@@ -61,7 +61,7 @@ struct TreeWriter: ~Copyable {
         // A message needs the name as text; most entries need none.
         var shown: String { displayed(item.path) }
         guard item.path.count - 1 <= options.limits.pathLength else {
-            throw archiveFailure("invalid tar entry \"\(shown.prefix(64))…\"", "its name is too long")
+            throw archiveFailure("invalid tar entry \"\(shown.prefix(64))…\"", reason: "its name is too long")
         }
         guard item.size <= options.limits.bytes else {
             throw DrydockError(
@@ -69,7 +69,7 @@ struct TreeWriter: ~Copyable {
                 reason: "refused as a precaution")
         }
         guard let path = ArchivePath(item.path) else {
-            throw archiveFailure("invalid tar entry \"\(shown)\"", "it is outside of the layer's root")
+            throw archiveFailure("invalid tar entry \"\(shown)\"", reason: "it is outside of the layer's root")
         }
         guard let name = path.names.last else {
             if item.type == S_IFDIR { try record(directory: [0], item) }
@@ -133,7 +133,7 @@ struct TreeWriter: ~Copyable {
                 }
             }
         default:
-            throw archiveFailure("invalid tar entry \"\(shown)\"", "its type is unknown")
+            throw archiveFailure("invalid tar entry \"\(shown)\"", reason: "its type is unknown")
         }
     }
 
@@ -142,7 +142,8 @@ struct TreeWriter: ~Copyable {
     ) throws(DrydockError) -> (Int32, [CChar]) throws(Errno) -> Void {
         guard let target = ArchivePath(link), let targetName = target.names.last, target != path else {
             throw archiveFailure(
-                "invalid hardlink \"\(shown)\" -> \"\(displayed(link))\"", "it does not name another file of the layer")
+                "invalid hardlink \"\(shown)\" -> \"\(displayed(link))\"",
+                reason: "it does not name another file of the layer")
         }
         let fd = try cursor.directory(target.names.dropLast()) { _, _, _ throws(DrydockError) in false }
         // The cursor moves on to the parent of the new name: keep the target's directory open until the link is made.
@@ -165,7 +166,7 @@ struct TreeWriter: ~Copyable {
         let stack = LayerStack(options.lower)
         guard let found = try stack.lookUp(target.filePath, followingLast: false), found.status.isRegular else {
             throw archiveFailure(
-                "invalid hardlink \"\(shown)\" -> \"\(target.text)\"", missingBelow)
+                "invalid hardlink \"\(shown)\" -> \"\(target.text)\"", reason: missingBelow)
         }
         let source = stack.layers[found.layer].string + found.path.string
         let status = found.status
@@ -227,7 +228,8 @@ struct TreeWriter: ~Copyable {
             if case .remove = options.whiteouts { made.insert(path) }
         }
         guard let fd else {
-            throw archiveFailure("invalid tar entry below \"\(displayed(ArchivePath.join(names)))\"", "not a directory")
+            throw archiveFailure(
+                "invalid tar entry below \"\(displayed(ArchivePath.join(names)))\"", reason: "not a directory")
         }
         return fd
     }
@@ -260,7 +262,8 @@ struct TreeWriter: ~Copyable {
     func owner(_ item: TarItem) throws(DrydockError) -> (UInt32, UInt32) {
         guard let uid = UInt32(exactly: item.uid), let gid = UInt32(exactly: item.gid), uid != .max, gid != .max else {
             throw archiveFailure(
-                "invalid tar entry \"\(displayed(item.path))\"", "its owner \(item.uid):\(item.gid) cannot exist")
+                "invalid tar entry \"\(displayed(item.path))\"",
+                reason: "its owner \(item.uid):\(item.gid) cannot exist")
         }
         return (uid, gid)
     }

@@ -2,6 +2,15 @@
 extension Advice {
     static let registries = [
         Entry(
+            "the real Docker Hub limits how often it is asked; it asks to wait {} seconds",
+            "le vrai Docker Hub limite le nombre des demandes ; il faut attendre {} secondes"),
+        Entry("the real Docker Hub does not have it either", "le vrai Docker Hub ne l’a pas non plus"),
+        Entry(
+            "not found, and the real Docker Hub cannot be reached from here",
+            "introuvable ici, et le vrai Docker Hub n’est pas joignable"),
+        Entry("unknown tag or digest {}", "tag ou digest inconnu : {}"),
+        Entry("there is no repository {}", "il n’y a pas de dépôt {}"),
+        Entry(
             "Look for the tags that exist; a tag is case sensitive.",
             "Regardez quels tags existent ; majuscules et minuscules comptent."),
         Entry(

@@ -206,5 +206,27 @@ extension Advice {
         Entry(
             "A name looks like alpine, alpine:3.5, user/name:tag or registry:5000/user/name:tag.",
             "Un nom s’écrit alpine, alpine:3.5, utilisateur/nom:tag ou registre:5000/utilisateur/nom:tag."),
+        Entry("its extended records are malformed", "ses enregistrements étendus sont mal formés"),
+        Entry("its record \"{}\" is malformed", "son enregistrement « {} » est mal formé"),
+        Entry("it leads out of the directory", "elle mène hors du dossier"),
+        Entry("its map of holes is malformed", "sa carte des trous est mal formée"),
+        Entry("its {} is not a number", "son champ {} n’est pas un nombre"),
+        Entry("an entry has no name", "une entrée n’a pas de nom"),
+        Entry("it ends inside an entry", "elle s’arrête au milieu d’une entrée"),
+        Entry(
+            "its checksum is wrong: this is no tar archive, or it is damaged",
+            "la somme de contrôle est fausse : ce n’est pas une archive tar, ou elle est abîmée"),
+        Entry("its extended records are longer than 1 MiB", "ses enregistrements étendus dépassent 1 Mio"),
+        Entry("its size is negative", "sa taille est négative"),
+        Entry("its size is too large", "sa taille est trop grande"),
+        Entry("its type '{}' is unknown", "son type '{}' est inconnu"),
+        Entry("its type is unknown", "son type est inconnu"),
+        Entry("there is a block of zeros between its entries", "il y a un bloc de zéros entre ses entrées"),
+        Entry("a whiteout must name something", "un whiteout doit nommer quelque chose"),
+        Entry("it does not name another file of the layer", "elle ne nomme pas un autre fichier de la couche"),
+        Entry("it is outside of the layer's root", "elle est hors de la racine de la couche"),
+        Entry("its name is too long", "son nom est trop long"),
+        Entry("its owner {}:{} cannot exist", "son propriétaire {}:{} ne peut pas exister"),
+        Entry("not a directory", "ce n’est pas un dossier"),
     ]
 }
