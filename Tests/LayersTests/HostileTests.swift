@@ -136,4 +136,36 @@ struct HostileTests {
         _ = try? unpack(mutated, into: try scratch.directory("root"))
         #expect(try FileManagerLite.names(scratch.path) == ["root"])
     }
+
+    @Test("never crashes the reader, whatever its headers claim", arguments: 1...80)
+    func claims(seed: Int) throws {
+        var random = Seeded(state: UInt64(seed))
+        let bytes = Bytes()
+        _ = try LayerWriter.write(
+            entries: randomEntries(seed: UInt64(seed), owners: false), compression: .none, to: bytes.sink)
+        var mutated = bytes.all
+        let headers = stride(from: 0, to: mutated.count - 511, by: 512).filter {
+            mutated[$0 + 257..<$0 + 262].elementsEqual("ustar".utf8)
+        }
+        for _ in 0..<Int.random(in: 1...6, using: &random) {
+            let header = try #require(headers.randomElement(using: &random))
+            // A place of the name, the numbers, the kind, the link or the prefix; half of the time what could stand there.
+            let place = header + Int.random(in: 0..<500, using: &random)
+            let plausible = Array("01234567/.gKLSx25 \0".utf8)
+            mutated[place] =
+                Bool.random(using: &random)
+                ? UInt8.random(in: 0...255, using: &random)
+                : plausible[Int.random(in: 0..<plausible.count, using: &random)]
+            // With the right checksum, or nothing behind it would be looked at.
+            mutated.replaceSubrange(header + 148..<header + 156, with: Array("        ".utf8))
+            let sum = String(mutated[header..<header + 512].reduce(0) { $0 + Int($1) }, radix: 8)
+            let text = String(repeating: "0", count: 6 - sum.count) + sum + "\0 "
+            mutated.replaceSubrange(header + 148..<header + 156, with: Array(text.utf8))
+        }
+        let scratch = try Scratch()
+        var options = ApplyOptions.forThisProcess()
+        options.limits = LayerLimits(entries: 10_000, bytes: 64 << 20)
+        _ = try? unpack(mutated, into: try scratch.directory("root"), options: options)
+        #expect(try FileManagerLite.names(scratch.path) == ["root"])
+    }
 }
