@@ -84,7 +84,7 @@ extension Engine {
         record(transfer: "pull", reference, image: image.id)
         return PullResult(
             reference: reference, image: image.id, digest: resolved.digest, isNew: before?.id != image.id,
-            courseImage: config.config.labels[Self.courseImageLabel].map { "This is a course image, \($0)." },
+            courseImage: config.config.labels[Self.courseImageLabel].map { "This is a course image: \($0)." },
             warning: Self.mismatch(config, platform, reference))
     }
 

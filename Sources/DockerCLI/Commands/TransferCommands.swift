@@ -110,8 +110,9 @@ enum TransferCommands {
 }
 
 extension CommandContext {
-    /// Prints a remark of Drydock's own, dimmed, beside Docker's output.
-    func note(_ text: String) {
+    /// Prints a remark of Drydock's own, dimmed, beside Docker's output, in the learner's language.
+    func note(_ remark: String) {
+        let text = Advice(environment: environment).translated(remark)
         let dims = terminal.usesColour && terminal.errorIsTerminal
         errors.line(dims ? "\u{1b}[2m\(text)\u{1b}[0m" : text)
     }

@@ -147,6 +147,9 @@ extension Advice {
 
     private static let images = [
         Entry(
+            "This is a course image: made by Drydock on this machine, stands for {}.",
+            "C’est une image de cours : faite par Drydock sur cette machine, elle remplace {}."),
+        Entry(
             "docker image ls shows the images that are here; docker image pull fetches others.",
             "docker image ls montre les images présentes ; docker image pull en télécharge d’autres."),
         Entry("docker image ls shows the images that are here.", "docker image ls montre les images présentes."),
