@@ -70,6 +70,16 @@ struct ConfigChanges {
         }
     }
 
+    /// Applies `NAME=VALUE`, or `NAME`, which takes the variable away.
+    static func apply(_ entry: String, to env: inout [String]) {
+        let key = String(entry.prefix { $0 != "=" })
+        if entry.contains("=") {
+            set(key, String(entry.dropFirst(key.count + 1)), in: &env)
+        } else {
+            env.removeAll { $0.hasPrefix(key + "=") }
+        }
+    }
+
     /// Sets a variable of an environment list, in place where it is there already.
     static func set(_ key: String, _ value: String, in env: inout [String]) {
         let entry = "\(key)=\(value)"

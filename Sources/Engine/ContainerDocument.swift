@@ -50,11 +50,10 @@ struct ContainerDocument: Sendable {
         if let check = request.healthcheck {
             config.healthcheck = config.healthcheck.map(check.completed) ?? check
         }
-        for port in request.ports {
-            let key = "\(port.containerPort)/\(port.transport)"
-            if !config.exposedPorts.contains(key) { config.exposedPorts.append(key) }
-        }
-        for key in request.isolation.exposed where !config.exposedPorts.contains(key) {
+        // Ranges may name all ports that there are.
+        var exposed = Set(config.exposedPorts)
+        for key in request.ports.map({ "\($0.containerPort)/\($0.transport)" }) + request.isolation.exposed
+        where exposed.insert(key).inserted {
             config.exposedPorts.append(key)
         }
         json = [
@@ -97,7 +96,8 @@ struct ContainerDocument: Sendable {
             for entry in request.env {
                 let key = String(entry.prefix { $0 != "=" })
                 guard entry.contains("=") else {
-                    env.removeAll { $0.hasPrefix(key + "=") }
+                    env.removeAll { $0.hasPrefix(key + "=") || $0 == key }
+                    env.append(key)
                     continue
                 }
                 ConfigChanges.set(key, String(entry.dropFirst(key.count + 1)), in: &env)
@@ -132,8 +132,9 @@ struct ContainerDocument: Sendable {
             let parts = key.split(separator: "/")
             guard let first = parts.first, let number = UInt16(first) else { return [CreateRequest.Port]() }
             return (bindings.array ?? []).map {
-                CreateRequest.Port(
-                    hostAddress: $0["HostIp"]?.string ?? "", hostPort: UInt16($0["HostPort"]?.string ?? "") ?? 0,
+                let ends = ($0["HostPort"]?.string ?? "").split(separator: "-").compactMap { UInt16($0) }
+                return CreateRequest.Port(
+                    hostAddress: $0["HostIp"]?.string ?? "", hostPort: ends.first ?? 0, lastHostPort: ends.last,
                     containerPort: number, transport: parts.count > 1 ? String(parts[1]) : "tcp")
             }
         }
@@ -170,7 +171,8 @@ struct ContainerDocument: Sendable {
 
     private static func hostConfig(_ request: CreateRequest, mounts: [ResolvedMount]) -> JSONValue {
         let binds = mounts.filter { !$0.isVolume || $0.isNamed }.map { mount in
-            "\(mount.name ?? mount.source):\(mount.target)" + (mount.readOnly ? ":ro" : "")
+            "\(mount.name ?? mount.source):\(mount.target)"
+                + (mount.mode.isEmpty ? mount.readOnly ? ":ro" : "" : ":\(mount.mode)")
         }
         return [
             "Binds": binds.isEmpty ? nil : .strings(binds), "ContainerIDFile": "",
@@ -195,17 +197,28 @@ struct ContainerDocument: Sendable {
         ]
     }
 
+    /// As Docker keeps it: nothing where any port will do, `8000`, or `8000-8010` where one of them will.
+    private static func hostPort(_ port: CreateRequest.Port) -> String {
+        if port.lastHostPort != port.hostPort { return "\(port.hostPort)-\(port.lastHostPort)" }
+        return port.hostPort == 0 ? "" : String(port.hostPort)
+    }
+
     static func portBindings(_ ports: [CreateRequest.Port]) -> JSONValue {
-        var result = JSONValue.object([])
+        var places: [String: Int] = [:]
+        var result: [(key: String, value: [JSONValue])] = []
         for port in ports {
             let key = "\(port.containerPort)/\(port.transport)"
             let binding: JSONValue = [
-                "HostIp": .string(port.hostAddress),
-                "HostPort": .string(port.hostPort == 0 ? "" : String(port.hostPort)),
+                "HostIp": .string(port.hostAddress), "HostPort": .string(hostPort(port)),
             ]
-            result = result.setting(key, .array((result[key]?.array ?? []) + [binding]))
+            if let place = places[key] {
+                result[place].value.append(binding)
+            } else {
+                places[key] = result.count
+                result.append((key, [binding]))
+            }
         }
-        return result
+        return .object(result.map { (key: $0.key, value: .array($0.value)) })
     }
 
     private static func networkSettings(_ request: CreateRequest) -> JSONValue {
@@ -232,6 +245,8 @@ struct ResolvedMount: Sendable, Hashable {
     var readOnly: Bool
     var nonRecursive = false
     var propagation = "rprivate"
+    /// As it was written, `ro,z`.
+    var mode = ""
 
     init(isVolume: Bool, name: String?, isNamed: Bool, source: String, target: String, readOnly: Bool) {
         self.isVolume = isVolume
@@ -258,7 +273,8 @@ struct ResolvedMount: Sendable, Hashable {
         if let name { pairs.append(("Name", .string(name))) }
         pairs += [("Source", .string(source)), ("Destination", .string(target))]
         if isVolume { pairs.append(("Driver", "local")) }
-        pairs += [("Mode", readOnly ? "ro" : isVolume ? "z" : ""), ("RW", .bool(!readOnly))]
+        let plain = readOnly ? "ro" : isVolume ? "z" : ""
+        pairs += [("Mode", .string(mode.isEmpty ? plain : mode)), ("RW", .bool(!readOnly))]
         pairs.append(("Propagation", isVolume ? "" : .string(propagation)))
         if nonRecursive { pairs.append(("NonRecursive", true)) }
         return .object(pairs)

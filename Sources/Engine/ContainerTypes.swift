@@ -14,6 +14,8 @@ public struct CreateRequest: Sendable {
         public var nonRecursive = false
         /// How later mounts below it spread: `rprivate` and its like; empty for Docker's choice.
         public var propagation = ""
+        /// What `-v` says after the second colon.
+        public var mode = ""
         /// Whether a missing source is made; `--mount` refuses it.
         public var makesSource = true
 
@@ -31,15 +33,21 @@ public struct CreateRequest: Sendable {
         public var hostAddress: String
         /// The port of the host; 0 lets the system choose.
         public var hostPort: UInt16
+        /// The last port of the host that may be taken, where `hostPort` begins a range; else the same.
+        public var lastHostPort: UInt16
         /// The port in the container.
         public var containerPort: UInt16
         /// `tcp` or `udp`.
         public var transport: String
 
         /// Makes a published port.
-        public init(hostAddress: String = "", hostPort: UInt16, containerPort: UInt16, transport: String = "tcp") {
+        public init(
+            hostAddress: String = "", hostPort: UInt16, lastHostPort: UInt16? = nil, containerPort: UInt16,
+            transport: String = "tcp"
+        ) {
             self.hostAddress = hostAddress
             self.hostPort = hostPort
+            self.lastHostPort = lastHostPort ?? hostPort
             self.containerPort = containerPort
             self.transport = transport
         }

@@ -21,7 +21,7 @@ extension Engine {
             var line = Self.summary(entry, state)
             if let info = state.running, info.monitor != 0 { line.health = runtime.health(entry.id)?["Status"]?.string }
             if line.image != entry.image?.description {
-                if let image = entry.image, names[line.image] != image { line.image = image.short }
+                if let image = entry.image, names[line.image] != image { line.image = image.description }
             }
             guard filter.accepts(line, created: entry.created) else { continue }
             if sizes {

@@ -80,8 +80,7 @@ extension Engine {
     private static func networkSettings(
         _ network: NetworkInfo, _ id: String, _ document: ContainerDocument
     ) -> JSONValue {
-        var ports = JSONValue.object([])
-        for port in document.config.exposedPorts { ports = ports.setting(port, nil) }
+        var ports = JSONValue.object(document.config.exposedPorts.map { (key: $0, value: nil) })
         for port in network.ports {
             let key = "\(port.containerPort)/\(port.transport.rawValue)"
             let binding: JSONValue = [
@@ -144,8 +143,8 @@ struct ContainerFilter {
         self.ancestors = ancestors
     }
 
-    /// Some filters ask about containers that do not run, as with `-a`.
-    var impliesAll: Bool { ["status", "exited", "before", "since"].contains { filters[$0] != nil } }
+    /// Who names a status asks about containers that do not run, as with `-a`; no other filter does.
+    var impliesAll: Bool { filters["status"] != nil }
 
     func accepts(_ line: ContainerSummary, created: Int64) -> Bool {
         func any(_ name: String, _ test: (String) -> Bool) -> Bool {
@@ -199,7 +198,7 @@ private struct PortFilter {
     }
 
     func accepts(_ port: CreateRequest.Port) -> Bool {
-        transport == port.transport && (range.contains(port.hostPort) || range.contains(port.containerPort))
+        transport == port.transport && range.contains(port.hostPort)
     }
 
     /// - Parameter name: `80/tcp`.

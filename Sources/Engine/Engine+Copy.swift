@@ -94,7 +94,7 @@ extension Engine {
     /// `/proc` and `/sys`, devices, and what is in memory is no part of its files, as with Docker.
     private static func devices(of root: ContainerRoot, _ document: ContainerDocument) -> Set<UInt64> {
         var devices: Set<UInt64> = []
-        for target in ["/"] + document.mounts.map(\.target) {
+        for target in ["/", "/etc/resolv.conf", "/etc/hostname", "/etc/hosts"] + document.mounts.map(\.target) {
             guard let place = try? FileAt.openInRoot(root.directory.number, target, FileAt.path) else { continue }
             if let status = try? FileAt.status(place) { devices.insert(status.device) }
             FileAt.close(place)

@@ -58,6 +58,12 @@ extension Engine {
                 .unsupported, "publishing SCTP port \(port.containerPort) is not supported",
                 remedy: "publish TCP or UDP ports", exitStatus: 125)
         }
+        if let port = request.ports.first(where: { $0.hostAddress.contains(":") }) {
+            throw DrydockError(
+                .unsupported,
+                "publishing port \(port.containerPort) on the IPv6 address \(port.hostAddress) is not supported",
+                remedy: "name an IPv4 address of this machine, or none", exitStatus: 125)
+        }
         _ = try request.restart.checked()
         _ = try request.logging.checked(config.config)
         try Self.check(request.healthcheck)
@@ -72,7 +78,9 @@ extension Engine {
         full.network = try sharing(request.network)
         full.isolation.pidMode = try sharing(request.isolation.pidMode)
         full.isolation.ipcMode = try sharing(request.isolation.ipcMode)
-        if request.publishAll { full.ports += Self.exposed(config.config, besides: request.ports) }
+        if request.publishAll {
+            full.ports += Self.exposed(config.config.exposedPorts + request.isolation.exposed, besides: request.ports)
+        }
         let lowers = try store.layerMounts(for: image.id)
         let places = ContainerDocument.Places(
             directory: directory.string, log: runtime.logPath(id).string,
@@ -152,7 +160,7 @@ extension Engine {
 
     private func checkNetwork(_ network: String) throws(DrydockError) {
         if ["default", "bridge", "none", "host"].contains(network) { return }
-        if network.hasPrefix("container:") { return }
+        if network.hasPrefix("container:") || network == "container" { return }
         throw DrydockError(
             .notFound, "network \(network) not found",
             remedy: "The networks here are bridge, host and none.", exitStatus: 125)
@@ -170,16 +178,17 @@ extension Engine {
         }
     }
 
-    private static func exposed(
-        _ config: OCI.ContainerConfig, besides ports: [CreateRequest.Port]
-    ) -> [CreateRequest.Port] {
-        config.exposedPorts.compactMap { text in
+    /// The ports of `-P`: what the image and `--expose` name, besides what `-p` publishes.
+    private static func exposed(_ keys: [String], besides ports: [CreateRequest.Port]) -> [CreateRequest.Port] {
+        var seen = Set(ports.map { "\($0.containerPort)/\($0.transport)" })
+        return keys.compactMap { text in
             let parts = text.split(separator: "/")
-            guard let first = parts.first, let number = UInt16(first),
-                !ports.contains(where: { $0.containerPort == number })
-            else { return nil }
-            return CreateRequest.Port(
-                hostPort: 0, containerPort: number, transport: parts.count > 1 ? String(parts[1]) : "tcp")
+            let transport = parts.count > 1 ? String(parts[1]) : "tcp"
+            guard let number = parts.first.flatMap({ UInt16($0) }), seen.insert("\(number)/\(transport)").inserted
+            else {
+                return nil
+            }
+            return CreateRequest.Port(hostPort: 0, containerPort: number, transport: transport)
         }
     }
 
@@ -189,7 +198,8 @@ extension Engine {
         _ request: CreateRequest, image: OCI.ContainerConfig
     ) throws(DrydockError) -> [ResolvedMount] {
         var result: [ResolvedMount] = []
-        for mount in request.mounts {
+        for var mount in request.mounts {
+            mount.target = Self.clean(mount.target)
             guard mount.target.hasPrefix("/"), mount.target != "/" else {
                 let why = mount.target == "/" ? "destination can't be '/'" : "mount path must be absolute"
                 throw DrydockError(
@@ -197,7 +207,7 @@ extension Engine {
                     "invalid mount config for type \"bind\": invalid mount path: '\(mount.target)' \(why)",
                     exitStatus: 125)
             }
-            guard !result.contains(where: { $0.target == mount.target }) else {
+            guard !result.contains(where: { $0.target == mount.target }), request.tmpfs[mount.target] == nil else {
                 throw DrydockError(.invalidArgument, "Duplicate mount point: \(mount.target)", exitStatus: 125)
             }
             if let source = mount.source, source.hasPrefix("/") {
@@ -216,17 +226,22 @@ extension Engine {
                     readOnly: mount.readOnly)
                 resolved.nonRecursive = mount.nonRecursive
                 if !mount.propagation.isEmpty { resolved.propagation = mount.propagation }
+                resolved.mode = mount.mode
                 result.append(resolved)
             } else {
-                result.append(
-                    try volume(mount.source, at: mount.target, readOnly: mount.readOnly))
+                var resolved = try volume(mount.source, at: mount.target, readOnly: mount.readOnly)
+                resolved.mode = mount.mode
+                result.append(resolved)
             }
         }
-        for target in image.volumes where !result.contains(where: { $0.target == target }) {
+        for target in image.volumes.map(Self.clean) where !result.contains(where: { $0.target == target }) {
             result.append(try volume(nil, at: target, readOnly: false))
         }
         return result
     }
+
+    /// A path without `.`, `..` and slashes that mean nothing.
+    private static func clean(_ path: String) -> String { FilePath(path).lexicallyNormalized().string }
 
     private func volume(
         _ name: String?, at target: String, readOnly: Bool

@@ -28,15 +28,27 @@ extension Engine {
         self.record(.container, action, id: record.id, attributes: attributes.merging(more) { _, new in new })
     }
 
+    /// Nanoseconds as Docker writes times: `1700000000.000000001`.
+    private static func seconds(_ time: Int64) -> String {
+        let rest = String(time % 1_000_000_000)
+        return "\(time / 1_000_000_000)." + String(repeating: "0", count: 9 - rest.count) + rest
+    }
+
     /// See `EngineOperations`.
     public func events(_ request: EventsRequest, _ emit: (JSONValue) -> Bool) throws(DrydockError) {
         let filter = try EventFilter(request.filters)
+        if let since = request.since, let until = request.until, since > until {
+            throw DrydockError(
+                .invalidArgument,
+                "`since` time (\(Self.seconds(since))) cannot be after `until` time (\(Self.seconds(until)))")
+        }
         mkdir(home.events.string, 0o700)
         // Asked for before the first look, so that nothing falls between.
         let watch = FileWatch(directory: home.events)
         var reader = EventReader(eventLog)
         let begun = WallClock.now
-        let since = request.since ?? begun
+        // Who says when to stop asks for what has happened already.
+        let since = request.since ?? (request.until == nil ? begun : 0)
         let until = request.until ?? Int64.max
         while true {
             for event in reader.next() {

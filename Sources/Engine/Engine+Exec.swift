@@ -63,12 +63,8 @@ extension Engine {
         if let chain = record.chain { lowers = try store.layerMounts(chain: chain) }
         let config = document.config
         let found = try UserLookup(LayerStack([upper(record.id)] + lowers)).find(request.user ?? config.user)
-        var env = Self.environment(config.env, document, home: found.home)
-        if request.tty { ConfigChanges.set("TERM", "xterm", in: &env) }
-        for entry in request.env {
-            let key = String(entry.prefix { $0 != "=" })
-            ConfigChanges.set(key, String(entry.dropFirst(key.count + 1)), in: &env)
-        }
+        var env = Self.environment(config.env, document, tty: request.tty, home: found.home)
+        for entry in request.env { ConfigChanges.apply(entry, to: &env) }
         if let directory = request.workingDir, !directory.isEmpty, !directory.hasPrefix("/") {
             throw DrydockError(
                 .invalidArgument, "OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown",

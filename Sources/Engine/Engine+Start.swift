@@ -140,7 +140,7 @@ extension Engine {
         var spec = ContainerSpec(
             id: id, hostname: document.hostname,
             root: try rootFileSystem(id, lowers, document, starting: starting), arguments: document.argv,
-            environment: Self.environment(config.env, document, home: found.home))
+            environment: Self.environment(config.env, document, tty: document.tty, home: found.home))
         spec.user = found.user
         spec.workingDirectory = config.workingDir.isEmpty ? "/" : config.workingDir
         spec.terminal = document.tty
@@ -170,7 +170,8 @@ extension Engine {
         spec.ports = document.ports.map {
             PublishedPort(
                 hostAddress: $0.hostAddress.isEmpty ? "0.0.0.0" : $0.hostAddress, hostPort: $0.hostPort,
-                containerPort: $0.containerPort, transport: $0.transport == "udp" ? .udp : .tcp)
+                lastHostPort: $0.lastHostPort, containerPort: $0.containerPort,
+                transport: $0.transport == "udp" ? .udp : .tcp)
         }
         spec.network = try network(document)
         for entry in document.strings("HostConfig.ExtraHosts") {
@@ -218,7 +219,8 @@ extension Engine {
             let command = document.healthCommand(shell: config.shell ?? ["/bin/sh", "-c"])
         {
             var check = ExecSpec(
-                arguments: command, environment: Self.environment(config.env, document, home: found.home))
+                arguments: command,
+                environment: Self.environment(config.env, document, tty: false, home: found.home))
             check.workingDirectory = config.workingDir.isEmpty ? "/" : config.workingDir
             check.user = found.user
             let settings = HealthSettings(
@@ -266,14 +268,15 @@ extension Engine {
     }
 
     /// The environment in Docker's order: PATH and HOSTNAME, TERM for a terminal, the configuration's, HOME.
-    static func environment(_ configured: [String], _ document: ContainerDocument, home: String) -> [String] {
+    static func environment(
+        _ configured: [String], _ document: ContainerDocument, tty: Bool, home: String
+    ) -> [String] {
         var env = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
         env.append("HOSTNAME=\(document.hostname)")
-        if document.tty { env.append("TERM=xterm") }
-        for entry in configured {
-            let key = String(entry.prefix { $0 != "=" })
-            ConfigChanges.set(key, String(entry.dropFirst(key.count + 1)), in: &env)
-        }
+        if tty { env.append("TERM=xterm") }
+        for entry in configured { ConfigChanges.apply(entry, to: &env) }
+        // Like runc: an empty HOME is none.
+        env.removeAll { $0 == "HOME=" }
         if !env.contains(where: { $0.hasPrefix("HOME=") }) { env.append("HOME=\(home)") }
         return env
     }

@@ -62,6 +62,9 @@ extension IsolationRequest {
             let mode = utsMode == "host" ? "UTS" : "network"
             throw Self.wrong("conflicting options: hostname and the \(mode) mode")
         }
+        if request.network == "container" || request.network == "container:" {
+            throw Self.wrong("invalid container format container:<name|id>")
+        }
         if request.network.hasPrefix("container:") {
             if !request.ports.isEmpty || request.publishAll {
                 throw Self.wrong("conflicting options: port publishing and the container type network mode")

@@ -98,12 +98,20 @@ extension ImageStore {
         }
     }
 
-    /// The images that consist of an image's layers and perhaps more, itself included.
+    /// An image, those that were made of it here, and those that consist of its layers and more.
+    ///
+    /// Of two images with the same layers neither comes from the other, unless one was made of the other here.
     public func descendants(of image: ImageRecord) throws(DrydockError) -> [Digest] {
         try read { database in
-            let sql =
-                "SELECT id FROM images WHERE chain = ?1 OR ?1 = '' OR substr(chain, 1, length(?1) + 1) = ?1 || ' '"
-            return try String.fetchAll(database, sql: sql, arguments: [image.chainText]).map { try Digest($0) }
+            let sql = """
+                WITH RECURSIVE made(id) AS (
+                    SELECT ?2 UNION SELECT images.id FROM images JOIN made ON images.parent = made.id)
+                SELECT id FROM made UNION SELECT id FROM images
+                WHERE (?1 = '' AND chain != '') OR substr(chain, 1, length(?1) + 1) = ?1 || ' '
+                """
+            return try String.fetchAll(database, sql: sql, arguments: [image.chainText, image.id.description]).map {
+                try Digest($0)
+            }
         }
     }
 

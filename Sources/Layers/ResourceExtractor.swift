@@ -75,13 +75,24 @@ public struct ResourceExtractor {
                 if existing.isDirectory != isDirectory, existing.isDirectory || isDirectory {
                     throw Errno(rawValue: existing.isDirectory ? EISDIR : ENOTDIR)
                 }
-                if !isDirectory { try FileAt.unlink(parent, name) }
+                if !isDirectory {
+                    // A file that is mounted cannot be replaced; what would be written lies below it and is never seen.
+                    if let device = (try? FileAt.status(parent))?.device, existing.device != device {
+                        throw Errno(rawValue: EBUSY)
+                    }
+                    try FileAt.unlink(parent, name)
+                }
             }
             try make(item, name, parent, reader)
         } catch {
             switch error.rawValue {
             case EISDIR: throw Self.refused("cannot overwrite directory", path, "with non-directory", base)
             case ENOTDIR: throw Self.refused("cannot overwrite non-directory", path, "with directory", base)
+            case EBUSY:
+                let whole = (base == "/" ? "" : base) + "/" + Self.text(path)
+                throw DrydockError(
+                    .conflict, "unlinkat \(whole): device or resource busy",
+                    reason: "a file is mounted there, so it cannot be replaced", errno: EBUSY)
             default: throw problem ?? systemFailure(error, "create", item.path)
             }
         }

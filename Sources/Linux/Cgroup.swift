@@ -116,9 +116,10 @@ public final class ContainerCgroup: Sendable {
     public init(
         path: String, settings: [CgroupSetting], devices: [DeviceRule], everywhere: Bool = false
     ) throws(DrydockError) {
-        let name = FilePath(path.hasPrefix("/") ? String(path.drop { $0 == "/" }) : "drydock/" + path)
-            .lexicallyNormalized()
-        guard !name.isEmpty, name.components.first != ".." else {
+        // Nothing is above the root of the tree, as with Docker.
+        let rooted = FilePath(path.hasPrefix("/") ? path : "/drydock/" + path).lexicallyNormalized()
+        let name = FilePath(root: nil, rooted.components)
+        guard !name.isEmpty else {
             throw DrydockError(.invalidArgument, "invalid cgroup path: \(path)", exitStatus: 125)
         }
         var made: [FilePath] = []

@@ -44,7 +44,7 @@ public struct CgroupLimits: Sendable, Equatable {
             } else {
                 directory = try Self.separate(controller, name, processes)
             }
-            for (file, value) in settings {
+            for (file, value) in Self.ordered(settings, in: directory) {
                 do throws(DrydockError) {
                     try Files.write(Array(value.utf8), toFile: directory.appending(file))
                 } catch {
@@ -52,6 +52,15 @@ public struct CgroupLimits: Sendable, Equatable {
                 }
             }
         }
+    }
+
+    /// Memory and swap together must never be below memory alone, so of the two the sum is raised first and lowered last.
+    private static func ordered(_ settings: [(String, String)], in directory: FilePath) -> [(String, String)] {
+        let sum = "memory.memsw.limit_in_bytes"
+        guard let place = settings.firstIndex(where: { $0.0 == sum }), let wanted = Int64(settings[place].1),
+            let current = Files.line(directory.appending(sum)).flatMap({ Int64($0) }), wanted < 0 || wanted > current
+        else { return settings }
+        return [settings[place]] + settings.filter { $0.0 != sum }
     }
 
     private static func absent(_ controller: String) -> DrydockError {
@@ -119,7 +128,6 @@ public struct CgroupLimits: Sendable, Equatable {
     private var separate: [(String, [(String, String)])] {
         var memory: [(String, String)] = []
         if let value = memoryReservation { memory.append(("memory.soft_limit_in_bytes", String(value))) }
-        // The sum must never be below the one; which of the two goes first depends on where they come from.
         if let value = self.memory { memory.append(("memory.limit_in_bytes", String(value))) }
         if let value = memorySwap { memory.append(("memory.memsw.limit_in_bytes", String(value))) }
         var cpu: [(String, String)] = []

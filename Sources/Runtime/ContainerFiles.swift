@@ -67,8 +67,8 @@ struct ContainerFiles {
         if let hub = spec.hub, networkKind != "none" { text += "\(hub.address)\t\(hub.name)\n" }
         for entry in spec.extraHosts { text += "\(entry.address)\t\(entry.name)\n" }
         switch networkKind {
-        case "pasta", "isolated": text += "127.0.1.1\t\(spec.hostname)\n"
-        case "slirp4netns": text += "10.0.2.100\t\(spec.hostname)\n"
+        case "pasta", "isolated": text += "127.0.1.1\t\(spec.hostNames)\n"
+        case "slirp4netns": text += "10.0.2.100\t\(spec.hostNames)\n"
         default: break  // on the bridge the monitor adds the line once it knows the address
         }
         return text
@@ -105,5 +105,14 @@ struct ContainerFiles {
         }
         let kept = lines.map { $0 + "\n" }.joined()
         return servers > 0 ? kept : kept + "nameserver 8.8.8.8\nnameserver 8.8.4.4\n"
+    }
+}
+
+extension ContainerSpec {
+    /// The names of the container in its own `/etc/hosts`: the one with its domain first, then the first part alone.
+    var hostNames: String {
+        let full = domainname.isEmpty ? hostname : "\(hostname).\(domainname)"
+        guard let dot = full.firstIndex(of: "."), dot != full.startIndex else { return full }
+        return "\(full) \(full[..<dot])"
     }
 }

@@ -80,6 +80,12 @@ extension ContainerRuntime {
             case .tmpfs: break
             }
         }
+        // One that was never started has none yet; a volume of that place lies over them.
+        for name in ["resolv.conf", "hostname", "hosts"] where !sources.contains(where: { $0.target == "/etc/\(name)" })
+        {
+            let file = directory(spec.id).appending(name)
+            if Files.exists(file) { sources.append((file.string, "/etc/\(name)", spec.readOnlyRoot)) }
+        }
         var space: Int32 = -1
         let isUser: Int32 = UserNamespace.current == .root ? 0 : 1
         let layers: [UnsafePointer<CChar>?] = (lower + [upper, work]).map { UnsafePointer(strdup($0.string)) }

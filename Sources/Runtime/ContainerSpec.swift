@@ -188,6 +188,8 @@ public struct PublishedPort: Sendable, Hashable {
     public var hostAddress: String
     /// The port of the host, 0 for any free one.
     public var hostPort: UInt16
+    /// The last port of the host that may be taken, where `hostPort` begins a range; else the same.
+    public var lastHostPort: UInt16
     /// The port in the container.
     public var containerPort: UInt16
     /// The transport.
@@ -195,10 +197,12 @@ public struct PublishedPort: Sendable, Hashable {
 
     /// Makes a published port.
     public init(
-        hostAddress: String = "0.0.0.0", hostPort: UInt16, containerPort: UInt16, transport: Transport = .tcp
+        hostAddress: String = "0.0.0.0", hostPort: UInt16, lastHostPort: UInt16? = nil, containerPort: UInt16,
+        transport: Transport = .tcp
     ) {
         self.hostAddress = hostAddress
         self.hostPort = hostPort
+        self.lastHostPort = lastHostPort ?? hostPort
         self.containerPort = containerPort
         self.transport = transport
     }

@@ -68,7 +68,9 @@ extension LaunchOperation: CustomStringConvertible {
         case .network(let kind, _, _, _): "connect the network (\(kind))"
         case .forward(let hub): "listen on \(hub.address):\(hub.port) inside for \(hub.name)"
         case .publish(let port):
-            "listen on \(port.hostAddress):\(port.hostPort) for port \(port.containerPort)/\(port.transport.rawValue)"
+            "listen on \(port.hostAddress):\(port.hostPort)"
+                + (port.lastHostPort == port.hostPort ? "" : ", or the first free port up to \(port.lastHostPort),")
+                + " for port \(port.containerPort)/\(port.transport.rawValue)"
         case .await: "wait until the monitor has done its part"
         }
     }

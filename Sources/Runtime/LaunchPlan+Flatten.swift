@@ -281,7 +281,10 @@ extension LaunchOperation {
             op.code = UInt32(CL_OP_PUBLISH)
             op.flags = UInt32(CL_F_ASYNC)
             op.s.0 = writer.text(port.hostAddress)
-            op.n = (Int64(port.hostPort), Int64(port.containerPort), port.transport == .udp ? 1 : 0, 0)
+            op.n = (
+                Int64(port.hostPort), Int64(port.containerPort), port.transport == .udp ? 1 : 0,
+                Int64(port.lastHostPort)
+            )
         default: break
         }
     }

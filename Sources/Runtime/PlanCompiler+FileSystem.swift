@@ -30,14 +30,21 @@ extension PlanCompiler {
             // Only the owner of a network namespace may mount a sysfs that shows it.
             operations.append(.bind(source: "/sys", target: "/sys", readOnly: true, optional: false))
         }
-        let mounted = Set(spec.mounts.map(\.target))
-        for name in ["resolv.conf", "hostname", "hosts"] where !mounted.contains("/etc/\(name)") {
-            operations.append(
-                .bind(
-                    source: (networkFiles ?? directory).appending(name).string, target: "/etc/\(name)", readOnly: false,
-                    optional: false))
-        }
+        if !coversFiles { operations += fileMounts }
         return operations
+    }
+
+    /// Whether a volume lies over all of `/etc`, so that the generated files have to be mounted after it.
+    private var coversFiles: Bool { spec.mounts.contains { $0.target == "/etc" } }
+
+    /// The generated files, which a read-only root makes read-only as well.
+    private var fileMounts: [LaunchOperation] {
+        let mounted = Set(spec.mounts.map(\.target))
+        return ["resolv.conf", "hostname", "hosts"].filter { !mounted.contains("/etc/\($0)") }.map { name in
+            .bind(
+                source: (networkFiles ?? directory).appending(name).string, target: "/etc/\(name)",
+                readOnly: spec.readOnlyRoot, optional: false)
+        }
     }
 
     /// What keeps the container's mounts from the host: all are its own, unless a volume is to follow the host (`rslave`)
@@ -114,7 +121,7 @@ extension PlanCompiler {
             let depths = (depth(left.element.target), depth(right.element.target))
             return depths.0 == depths.1 ? left.offset < right.offset : depths.0 < depths.1
         }
-        return ordered.map { _, mount in
+        let mounts = ordered.map { _, mount -> LaunchOperation in
             let readOnly: MountAttributes = mount.readOnly ? .readOnly : []
             switch mount.source {
             case .bind(let source):
@@ -134,6 +141,7 @@ extension PlanCompiler {
                         data: read.data.joined(separator: ","), propagation: read.propagation))
             }
         }
+        return coversFiles ? mounts + fileMounts : mounts
     }
 
     private func depth(_ path: String) -> Int { path.split(separator: "/").count }

@@ -110,7 +110,8 @@ struct PlanCompiler {
             let hosts = directory.appending("hosts").string
             operations.append(
                 .network(
-                    kind: networkKind, hostsFile: hosts, hostname: spec.hostname, hardwareAddress: spec.hardwareAddress)
+                    kind: networkKind, hostsFile: hosts, hostname: spec.hostNames, hardwareAddress: spec.hardwareAddress
+                )
             )
             if let hub = spec.hub { operations.append(.forward(hub)) }
             operations += spec.ports.map { .publish($0) }

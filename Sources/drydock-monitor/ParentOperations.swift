@@ -134,17 +134,13 @@ final class ParentOperations {
 
     private func publish(_ operation: PlanOperation, _ pid: Int32) throws(DrydockError) {
         let namespace = try namespace(of: pid)
-        let (hostPort, containerPort, udp, _) = operation.numbers
+        let (hostPort, containerPort, udp, lastHostPort) = operation.numbers
         let host = operation.text(0)
         let target = address ?? IPv4Address(0x7f00_0001)
         let port = UInt16(truncatingIfNeeded: containerPort)
-        let own = (IPv4Address(host) ?? IPv4Address(0), UInt16(truncatingIfNeeded: hostPort))
-        let socket: OwnedDescriptor
-        do throws(DrydockError) {
-            socket = try udp == 1 ? UDPSocket.bind(own.0, port: own.1) : TCPSocket.listen(own.0, port: own.1)
-        } catch {
-            throw Self.bindFailure(host, hostPort, udp == 1 ? "udp4" : "tcp4", error)
-        }
+        let socket = try listen(
+            on: host, UInt16(truncatingIfNeeded: hostPort)...UInt16(truncatingIfNeeded: max(hostPort, lastHostPort)),
+            udp: udp == 1)
         let bound = TCPSocket.port(of: socket.number)
         ports.append([
             "hostAddress": .string(host), "hostPort": .int(Int64(bound)), "containerPort": .int(containerPort),
@@ -157,6 +153,27 @@ final class ParentOperations {
             listeners.append(
                 Listener(socket, loop) { TCPSocket.connect(target, port: port, namespace: namespace.number) })
         }
+    }
+
+    /// The first port of a range that can be had.
+    private func listen(
+        on host: String, _ range: ClosedRange<UInt16>, udp: Bool
+    ) throws(DrydockError) -> OwnedDescriptor {
+        let address = IPv4Address(host) ?? IPv4Address(0)
+        for port in range {
+            do throws(DrydockError) {
+                return try udp ? UDPSocket.bind(address, port: port) : TCPSocket.listen(address, port: port)
+            } catch {
+                if error.errno == EADDRINUSE, range.count > 1 { continue }
+                throw Self.bindFailure(host, Int64(port), udp ? "udp4" : "tcp4", error)
+            }
+        }
+        throw DrydockError(
+            .conflict, "driver failed programming external connectivity: all ports are allocated",
+            reason:
+                "other programs, or other containers, listen on the ports \(range.lowerBound) to \(range.upperBound)",
+            remedy: "choose other ports of the host, or stop what uses them ('ss -tulnp' shows it)",
+            errno: EADDRINUSE, exitStatus: 125)
     }
 
     /// A port that cannot be had, in Docker's words.

@@ -48,6 +48,29 @@ struct TemplateTests {
     }
 
     @Test(
+        "Inspection knows what Docker's documents leave out, and Go's names and forms",
+        arguments: [
+            ("{{.ID}}", "abc"), ("{{.SizeRw}},{{.SizeRootFs}}", "<nil>,<nil>"), ("{{.Config.StopTimeout}}", "<nil>"),
+            ("{{.Config.Volumes}}", "map[/data:{}]"), ("{{.Config.Labels.zzz}}", "<no value>"),
+            ("{{.HostConfig.CPUShares}}{{.HostConfig.CpuShares}}", "55"), ("{{.HostConfig.PidsLimit}}", "<nil>"),
+            ("{{if .State.Health}}x{{else}}no{{end}}", "no"), ("{{.Config.Cmd}}", "[]"),
+            ("{{.Config.Healthcheck.Interval}} {{.Config.Healthcheck.Timeout}}", "1m30.5s 0s"),
+            ("{{.Config.Healthcheck.Retries}} {{.Config.Healthcheck.StartInterval}}", "0 200ms"),
+        ])
+    func typed(source: String, text: String) throws {
+        let document: JSONValue = [
+            "Id": "abc", "State": ["Status": "created"],
+            "Config": [
+                "Volumes": ["/data": [:]], "Labels": ["a": "1"], "Cmd": nil,
+                "Healthcheck": ["Interval": 90_500_000_000, "StartInterval": 200_000_000],
+            ],
+            "HostConfig": ["CpuShares": 5, "PidsLimit": nil],
+        ]
+        let subject = TemplateSubject(document: DocumentDefaults.filled(document), isTyped: true)
+        #expect(try Template(source).fill(subject) == text)
+    }
+
+    @Test(
         "Mistakes give Go's messages",
         arguments: [
             ("{{.ID", ":1: unclosed action"), ("{{foo}}", ":1: function \"foo\" not defined"),

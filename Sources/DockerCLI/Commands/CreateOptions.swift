@@ -9,9 +9,10 @@ struct CreateOptions {
     /// The request that the flags and the arguments make.
     func request() throws(Failure) -> CreateRequest {
         let image = invocation.arguments.first ?? ""
-        let reference = try invocation.reference(image)
+        // A whole identifier is no name.
+        let isIdentifier = image.utf8.count == 64 && image.allSatisfy { $0.isHexDigit && !$0.isUppercase }
+        if !isIdentifier { _ = try invocation.reference(image) }
         var request = CreateRequest(image: image)
-        _ = reference
         request.command = Array(invocation.arguments.dropFirst())
         request.name = invocation.string("name").flatMap { $0.isEmpty ? nil : $0 }
         request.entrypoint = invocation.string("entrypoint")
@@ -47,7 +48,9 @@ struct CreateOptions {
         for specification in invocation.list("publish") {
             request.ports += try PortSpecification.read(specification)
         }
-        for specification in invocation.list("volume") {
+        // The same words twice ask for one mount.
+        var seen: Set<String> = []
+        for specification in invocation.list("volume") where seen.insert(specification).inserted {
             request.mounts.append(try MountSpecification.volume(specification, context))
         }
         for specification in invocation.list("tmpfs") {
@@ -90,7 +93,8 @@ struct CreateOptions {
             }
         }
         for entry in invocation.list("env") {
-            if let resolved = resolved(entry, context) { result.append(resolved) }
+            // A name that is not here takes away what the image has.
+            result.append(resolved(entry, context) ?? entry)
         }
         return result
     }
@@ -114,62 +118,6 @@ struct CreateOptions {
             labels[parts[0]] = parts.count > 1 ? parts[1] : ""
         }
         return labels
-    }
-}
-
-/// Reads `-p [IP:][HOST:]CONTAINER[/tcp|udp]`, ranges included.
-enum PortSpecification {
-    /// The ports that a specification publishes.
-    static func read(_ text: String) throws(Failure) -> [CreateRequest.Port] {
-        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-        let transport = (parts.count > 1 ? parts[1] : "tcp").lowercased()
-        let (address, outside, inside) = try split(parts[0])
-        if inside.isEmpty { throw .message("no port specified: \(text)<empty>") }
-        guard ["tcp", "udp", "sctp"].contains(transport) else { throw .message("invalid proto: \(transport)") }
-        guard let insideRange = range(inside) else { throw .message("invalid containerPort: \(inside)") }
-        guard outside.isEmpty || range(outside) != nil else { throw .message("invalid hostPort: \(outside)") }
-        let outsideRange = range(outside).map(Array.init)
-        if let outsideRange, outsideRange.count != insideRange.count {
-            throw .message("invalid ranges specified for container and host Ports: \(inside) and \(outside)")
-        }
-        return insideRange.enumerated().map { place, port in
-            CreateRequest.Port(
-                hostAddress: address, hostPort: outsideRange?[place] ?? 0,
-                containerPort: port, transport: transport)
-        }
-    }
-
-    private static func split(
-        _ text: String
-    ) throws(Failure) -> (address: String, outside: String, inside: String) {
-        var rest = Substring(text)
-        var address = ""
-        if rest.hasPrefix("["), let close = rest.firstIndex(of: "]") {
-            address = String(rest[rest.index(after: rest.startIndex)..<close])
-            rest = rest[rest.index(after: close)...].drop { $0 == ":" }
-        }
-        let parts = rest.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
-        switch parts.count {
-        case 1: return (address, "", parts[0])
-        case 2: return (address, parts[0], parts[1])
-        case 3 where address.isEmpty:
-            guard parts[0].isEmpty || isAddress(parts[0]) else { throw .message("invalid IP address: \(parts[0])") }
-            return (parts[0], parts[1], parts[2])
-        default: throw .message("invalid IP address: \(parts.dropLast(2).joined(separator: ":"))")
-        }
-    }
-
-    private static func isAddress(_ text: String) -> Bool {
-        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        return parts.count == 4 && parts.allSatisfy { UInt8($0) != nil }
-    }
-
-    private static func range(_ text: String) -> ClosedRange<UInt16>? {
-        let parts = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let first = parts.first.flatMap({ UInt16($0) }) else { return nil }
-        guard parts.count == 2 else { return first...first }
-        guard let last = UInt16(parts[1]), last >= first else { return nil }
-        return first...last
     }
 }
 
@@ -219,7 +167,13 @@ enum MountSpecification {
             }
         }
         var mount = CreateRequest.Mount(source: try source(parts[0], context), target: parts[1], readOnly: readOnly)
+        guard propagation.isEmpty || mount.source?.hasPrefix("/") == true else {
+            throw refused(
+                "invalid volume specification: '\(text)': invalid mount config for type \"volume\": field BindOptions "
+                    + "must not be specified")
+        }
         mount.propagation = propagation
+        mount.mode = parts.count == 3 ? parts[2] : ""
         return mount
     }
 
@@ -238,6 +192,11 @@ enum MountSpecification {
 
     private static func source(_ text: String, _ context: CommandContext) throws(Failure) -> String {
         if text.hasPrefix("/") || text.hasPrefix(".") { return context.absolute(text) }
+        try checkVolumeName(text)
+        return text
+    }
+
+    private static func checkVolumeName(_ text: String) throws(Failure) {
         let isName = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_.-".contains($0)) }
         guard isName, text.count > 1, text.first.map({ $0.isLetter || $0.isNumber }) == true else {
             throw refused(
@@ -245,7 +204,6 @@ enum MountSpecification {
                     + "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use "
                     + "absolute path")
         }
-        return text
     }
 
     /// What is wrong with a `--mount`, in the words of Docker's client.
@@ -306,7 +264,9 @@ enum MountSpecification {
             }
             mount.source = context.absolute(source)
             return .mount(mount)
-        case "volume": return .mount(mount)
+        case "volume":
+            if let source = mount.source, !source.isEmpty { try checkVolumeName(source) }
+            return .mount(mount)
         default: throw refused("invalid mount config for type \"\(type)\": mount type unknown")
         }
     }

@@ -39,25 +39,31 @@ enum EventCommands {
         case nil, "": return .text
         case "json", "{{json .}}", "{{ json . }}": return .json
         case .some(let format):
-            do throws(TemplateError) { return .template(try Template(format)) } catch {
+            do throws(TemplateError) {
+                let template = try Template(format)
+                // A field that no event has is told at once, not when one comes.
+                _ = try template.fill(TemplateSubject(document: subject(of: [:]), typeName: "*events.Message"))
+                return .template(template)
+            } catch {
                 throw .message("Error parsing format: template: \(error.message)", status: 64)
             }
         }
     }
 
+    /// An event as templates see it: the fields have other names than in JSON.
+    private static func subject(of event: JSONValue) -> JSONValue {
+        let fields = [
+            ("Status", "status"), ("From", "from"), ("Type", "Type"), ("Action", "Action"), ("Scope", "scope"),
+            ("Time", "time"), ("TimeNano", "timeNano"), ("ID", "id"),
+        ]
+        let actor = event["Actor"] ?? ["ID": "", "Attributes": [:]]
+        return fields.reduce(event) { $0.setting($1.0, event[$1.1] ?? .string("")) }.setting("Actor", actor)
+    }
+
     private static func line(_ event: JSONValue, _ form: Form) throws(Failure) -> String {
         switch form {
         case .json: return event.compact
-        case .template(let template):
-            // The fields have other names in templates than in JSON.
-            var subject = event
-            for (field, name) in [
-                ("Status", "status"), ("From", "from"), ("Scope", "scope"), ("Time", "time"), ("TimeNano", "timeNano"),
-            ] {
-                subject = subject.setting(field, event[name] ?? .string(""))
-            }
-            subject = subject.setting("ID", event["id"] ?? .string(""))
-            return try InspectCommands.fill(template, subject)
+        case .template(let template): return try InspectCommands.fill(template, subject(of: event))
         case .text:
             let attributes = (event.at("Actor.Attributes")?.pairs ?? []).map { "\($0.key)=\($0.value.string ?? "")" }
             let text = [

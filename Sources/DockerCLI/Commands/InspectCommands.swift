@@ -43,7 +43,8 @@ enum InspectCommands {
                 if size { context.errors.line("WARNING: --size ignored for image") }
                 return document
             } catch {
-                guard error.code == .notFound else { throw .daemon(error) }
+                // What cannot be an image's name names nothing.
+                guard [.notFound, .invalidArgument].contains(error.code) else { throw .daemon(error) }
             }
             throw .message("Error: No such object: \(name)")
         }
@@ -83,7 +84,7 @@ enum InspectCommands {
             let isPlain = format?.contains("json") == true
             for document in documents {
                 let subject = isPlain ? document : DocumentDefaults.filled(document)
-                do throws(Failure) { context.output.line(try fill(template, subject)) } catch {
+                do throws(Failure) { context.output.line(try fill(template, subject, isTyped: true)) } catch {
                     context.output.line()
                     throw error
                 }
@@ -106,10 +107,11 @@ enum InspectCommands {
 
     /// Fills the template of `-f`.
     static func fill(
-        _ template: Template, _ document: JSONValue, typeName: String? = nil
+        _ template: Template, _ document: JSONValue, typeName: String? = nil, isTyped: Bool = false
     ) throws(Failure) -> String {
         do throws(TemplateError) {
-            return try template.fill(TemplateSubject(document: document, typeName: typeName))
+            return try template.fill(
+                TemplateSubject(document: document, typeName: typeName, isTyped: isTyped))
         } catch {
             throw .message("template parsing error: template: \(error.message)")
         }

@@ -85,6 +85,9 @@ enum RunCommands {
         let file = request.isolation.containerIDFile
         let idFile = try file.isEmpty ? nil : IDFile(context.absolute(file), named: file)
         defer { idFile?.close() }
+        for address in request.dns where address.hasPrefix("127.") || address == "::1" {
+            context.errors.line("WARNING: Localhost DNS setting (--dns=\(address)) may fail in containers.")
+        }
         if request.pull == .always { try await pull(request, engine, invocation, context) }
         var created: CreatedContainer
         do throws(Failure) {

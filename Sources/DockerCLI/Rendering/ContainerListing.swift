@@ -1,5 +1,6 @@
 import Diagnostics
 import Engine
+import OCI
 
 /// The list of containers.
 enum ContainerListing {
@@ -63,7 +64,10 @@ enum ContainerListing {
         switch field {
         case "ID": return short(container.id, whole)
         case "Names": return container.name
-        case "Image": return container.image
+        case "Image":
+            // The image whose name another one has by now is shown by its identifier.
+            let isNamed = container.image != container.imageID.description
+            return isNamed || whole ? container.image : container.imageID.short
         case "Command":
             let text = command(container)
             return Units.quoted(whole ? text : Units.ellipsis(text, 20))

@@ -66,6 +66,18 @@ extension Advice {
         Entry(
             "choose another port of the host, or stop what uses it ('ss -tulnp' shows it)",
             "choisissez un autre port de l’hôte, ou arrêtez ce qui l’utilise ('ss -tulnp' le montre)"),
+        Entry(
+            "other programs, or other containers, listen on the ports {} to {}",
+            "d’autres programmes, ou d’autres conteneurs, écoutent sur les ports {} à {}"),
+        Entry(
+            "choose other ports of the host, or stop what uses them ('ss -tulnp' shows it)",
+            "choisissez d’autres ports de l’hôte, ou arrêtez ce qui les utilise ('ss -tulnp' le montre)"),
+        Entry(
+            "name an IPv4 address of this machine, or none",
+            "donnez une adresse IPv4 de cette machine, ou aucune"),
+        Entry(
+            "a file is mounted there, so it cannot be replaced",
+            "un fichier y est monté, il ne peut donc pas être remplacé"),
         Entry("ports below 1024 belong to root", "les ports inférieurs à 1024 sont réservés à root"),
         Entry("publish a port from 1024 on", "publiez un port à partir de 1024"),
         Entry("use --network host or --network none", "utilisez --network host ou --network none"),

@@ -34,7 +34,7 @@ extension Flags {
             "device-cgroup-rule", nil, .list, "Add a rule to the cgroup allowed devices list",
             check: FlagChecks.deviceRule),
         Flag("disable-content-trust", "Skip image verification", preset: "true"),
-        Flag("dns-option", nil, .list, "Set DNS options"),
+        Flag("dns-option", nil, .list, "Set DNS options", oldName: "dns-opt"),
         Flag("dns-search", nil, .list, "Set custom DNS search domains", check: FlagChecks.domain),
         Flag("domainname", nil, .string, "Container NIS domain name"),
         Flag("expose", nil, .list, "Expose a port or a range of ports"),

@@ -11,6 +11,8 @@ struct TemplateSubject: Sendable {
     var methods: [String: TemplateMethod] = [:]
     /// The Go type that messages name, for rows of a table; nil for plain documents.
     var typeName: String?
+    /// Whether Docker fills the template from a Go value, where what is not there is a nil pointer.
+    var isTyped = false
 }
 
 /// A template in the syntax of Go's `text/template`, as `--format` takes it.
@@ -58,7 +60,9 @@ struct TemplateRun {
             case .text(let text): output += text
             case .output(let pipeline):
                 let value = try evaluate(pipeline, dot)
-                if pipeline.variables.isEmpty { output += TemplateRun.display(value) }
+                if pipeline.variables.isEmpty {
+                    output += TemplateRun.display(value, nested: subject.isTyped && !Self.asksOpenObject(pipeline))
+                }
             case .branch(let pipeline, let then, let otherwise):
                 let value = try evaluate(pipeline, dot)
                 let ending = try run(TemplateRun.truth(value) ? then : otherwise, dot: dot)
@@ -268,6 +272,14 @@ struct TemplateRun {
         "PortBindings", "DriverOpts", "StorageOpt",
     ]
 
+    /// Whether a pipeline is one field of an object with keys of the user's: `.Config.Labels.x`.
+    private static func asksOpenObject(_ pipeline: TemplatePipeline) -> Bool {
+        guard pipeline.commands.count == 1, let word = pipeline.commands[0].words.last,
+            case .fields(_, let names, _) = word, names.count > 1
+        else { return false }
+        return openObjects.contains(names[names.count - 2])
+    }
+
     private func field(
         _ name: String, of value: JSONValue, _ path: String, _ place: TemplatePlace, parent: String
     ) throws(TemplateError) -> JSONValue {
@@ -277,6 +289,7 @@ struct TemplateRun {
                 throw fault(place, "can't evaluate field \(name) in type \(type)", at: path)
             }
             if Self.openObjects.contains(parent) { return .null }
+            if subject.isTyped, let found = DocumentDefaults.field(name, of: value, parent) { return found }
             throw fault(place, "map has no entry for key \"\(name)\"", at: path)
         }
         if case .null = value { throw fault(place, "nil pointer evaluating interface {}.\(name)", at: path) }
