@@ -193,6 +193,8 @@ static cl_plan *receive_plan(run *r) {
     memcpy(descriptors, CMSG_DATA(header), sizeof descriptors);
     r->launch.terminal = order.terminal;
     r->launch.preserve = order.preserve;
+    r->launch.rows = order.rows;
+    r->launch.columns = order.columns;
     r->launch.input = descriptors[0];
     r->launch.output = descriptors[1];
     r->launch.error = descriptors[2];
@@ -237,7 +239,7 @@ pid_t cl_start_ahead(void *plan, const cl_launch *launch, int *pidfd) { return s
 
 int cl_send_plan(int channel, const void *plan, size_t size, const cl_launch *launch) {
     int descriptors[3] = {launch->input, launch->output, launch->error};
-    cl_order order = {.terminal = launch->terminal, .preserve = launch->preserve};
+    cl_order order = {launch->terminal, launch->preserve, launch->rows, launch->columns};
     union { struct cmsghdr header; char room[CMSG_SPACE(sizeof descriptors)]; } control = {0};
     struct iovec areas[2] = {{&order, sizeof order}, {(void *)plan, size}};
     struct msghdr message = {

@@ -20,6 +20,9 @@ static int op_console(run *r, cl_op *op) {
     int master = cl_open_in_root(r->root, "/dev/pts/ptmx", O_RDWR | O_NOCTTY, 0);
     if (master < 0) return master;
     if (ioctl(master, TIOCSPTLCK, &unlock) < 0) return -errno;
+    struct winsize size = {.ws_row = (unsigned short)r->launch.rows, .ws_col = (unsigned short)r->launch.columns};
+    // Before the program can ask for it.
+    if (r->launch.rows > 0 && ioctl(master, TIOCSWINSZ, &size) < 0) return -errno;
     r->terminal = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (r->terminal < 0) return -errno;
     const char *path = cl_text(r, op->s[2]);

@@ -146,6 +146,9 @@ static int op_hook(run *r, cl_op *op) {
         sigset_t none;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
+        // Before the root is exchanged a hook begins in the container's root, as runc has it; hooks rely on it.
+        for (cl_op *later = op; later < op + (r->plan->count - r->index); later++)
+            if (later->code == CL_OP_PIVOT && r->root >= 0 && fchdir(r->root) < 0) _exit(126);
         dup2(ends[0], 0);
         syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
         execve(argv[0], argv + 1, envp);

@@ -16,15 +16,21 @@ public enum Cgroups {
     }
 
     /// How this machine has them mounted.
-    public static func layout() -> Layout { found }
+    /// - Parameter everything: whether trees of version 1 that only count or name processes are among them, systemd's too.
+    public static func layout(everything: Bool = false) -> Layout { everything ? whole : found }
 
-    private static let found = look()
+    private static let limiting = ["pids", "memory", "cpu", "freezer", "blkio", "cpuset", "devices"]
+    private static let counting = [
+        "cpuacct", "hugetlb", "net_cls", "net_prio", "perf_event", "rdma", "misc", "systemd",
+    ]
+    private static let found = look(limiting)
+    private static let whole = look(limiting + counting)
 
-    private static func look() -> Layout {
+    private static func look(_ controllers: [String]) -> Layout {
         let root: FilePath = "/sys/fs/cgroup"
         if Files.exists(root.appending("cgroup.controllers")) { return .unified(root) }
         var trees: [String: FilePath] = [:]
-        for controller in ["pids", "memory", "cpu", "freezer", "blkio", "cpuset", "devices"]
+        for controller in controllers
         where Files.exists(root.appending(controller).appending("cgroup.procs")) {
             trees[controller] = root.appending(controller)
         }
@@ -125,7 +131,7 @@ public final class ContainerCgroup: Sendable {
         var made: [FilePath] = []
         var birthplace: FilePath?
         do throws(DrydockError) {
-            switch Cgroups.layout() {
+            switch Cgroups.layout(everything: everywhere) {
             case .absent:
                 throw DrydockError(
                     .unsupported, "cgroups are not mounted", remedy: "mount /sys/fs/cgroup", exitStatus: 125)
@@ -192,6 +198,18 @@ public final class ContainerCgroup: Sendable {
         others = places
     }
 
+    /// The directories that `init(path:settings:devices:everywhere:)` makes for a path in every tree.
+    public static func directories(path: String) -> [FilePath] {
+        let name = FilePath(String(path.drop { $0 == "/" })).lexicallyNormalized()
+        switch Cgroups.layout(everything: true) {
+        case .absent: return []
+        case .unified(let root): return [Cgroups.parent(root).pushing(name)]
+        case .separate(let trees):
+            let all = trees.sorted { $0.key < $1.key }.map(\.value) + ["/sys/fs/cgroup/unified"]
+            return all.map { $0.pushing(name) }.filter { Files.exists($0) }
+        }
+    }
+
     /// Its directories.
     public var places: [FilePath] { others + [birthplace].compactMap { $0 } }
 
@@ -240,12 +258,7 @@ public final class ContainerCgroup: Sendable {
                 var value = setting.value
                 if setting.controller == "cpuset", value.isEmpty {
                     // A cpuset of version 1 begins empty, and nothing can run in it: it takes its parent's.
-                    let parent = directory.removingLastComponent()
-                    if Files.line(parent.appending(setting.file)) == "" {
-                        let above = Files.line(parent.removingLastComponent().appending(setting.file)) ?? ""
-                        try Files.write(Array(above.utf8), toFile: parent.appending(setting.file))
-                    }
-                    value = Files.line(parent.appending(setting.file)) ?? ""
+                    value = try inherited(setting.file, directory.removingLastComponent())
                 }
                 try Files.write(Array(value.utf8), toFile: directory.appending(setting.file))
             } catch {
@@ -255,11 +268,26 @@ public final class ContainerCgroup: Sendable {
         }
     }
 
+    /// The value of a cpuset's file; where it has none, it takes that of the nearest cpuset above it that has one.
+    private static func inherited(_ file: String, _ place: FilePath) throws(DrydockError) -> String {
+        if let value = Files.line(place.appending(file)), !value.isEmpty { return value }
+        guard Files.exists(place.removingLastComponent().appending(file)) else { return "" }
+        let value = try inherited(file, place.removingLastComponent())
+        try Files.write(Array(value.utf8), toFile: place.appending(file))
+        return value
+    }
+
     /// Puts a process in.
     /// - Parameter born: whether it was born in `birthplace`.
     public func add(_ pid: Int32, born: Bool) throws(DrydockError) {
         for directory in others + (born ? [] : [birthplace].compactMap { $0 }) {
-            try Files.write(Array(String(pid).utf8), toFile: directory.appending("cgroup.procs"))
+            do throws(DrydockError) {
+                try Files.write(Array(String(pid).utf8), toFile: directory.appending("cgroup.procs"))
+            } catch {
+                var error = error
+                error.message = "adding pid \(pid) to cgroups: \(error.message)"
+                throw error
+            }
         }
     }
 

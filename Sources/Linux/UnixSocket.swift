@@ -34,6 +34,24 @@ public enum UnixSocket {
         guard result == 0 else { throw .system("send a terminal to \(path)", errno: -result) }
     }
 
+    /// Takes the descriptor that the next connection to a listening socket brings; it does not block.
+    public static func receiveDescriptor(_ listener: OwnedDescriptor) throws(DrydockError) -> OwnedDescriptor {
+        let connection = cl_accept(listener.number, 0)
+        guard connection >= 0 else { throw .system("accept a descriptor", errno: -connection) }
+        let sender = OwnedDescriptor(connection)
+        defer { sender.close() }
+        var number: Int32 = -1
+        var text = [UInt8](repeating: 0, count: 256)
+        let count = cl_receive(sender.number, &text, text.count, &number)
+        guard count > 0, number >= 0 else {
+            throw .system("receive a descriptor", errno: count < 0 ? Int32(-count) : ECONNRESET)
+        }
+        let descriptor = OwnedDescriptor(number)
+        let result = cl_nonblocking(number)
+        guard result == 0 else { throw .system("make a descriptor non-blocking", errno: -result) }
+        return descriptor
+    }
+
     /// A connection to the socket at a path.
     public static func connect(_ path: FilePath, messages: Bool = false) throws(DrydockError) -> OwnedDescriptor {
         let socket = try make(messages)

@@ -233,6 +233,10 @@ public struct MountFlags: OptionSet, Sendable, Hashable {
     public static let relativeAccessTime = MountFlags(rawValue: 1 << 21)
     /// Times of access are always kept.
     public static let strictAccessTime = MountFlags(rawValue: 1 << 24)
+    /// An existing mount gets other flags.
+    public static let remount = MountFlags(rawValue: 32)
+    /// Only the mount is meant, not the file system.
+    public static let bind = MountFlags(rawValue: 4096)
     /// nosuid, nodev and noexec.
     public static let harmless: MountFlags = [.noSetuid, .noDevices, .noExecute]
 }

@@ -53,6 +53,13 @@ struct LaunchReply {
         }
     }
 
+    /// Each operation with the time that it took.
+    func times(_ plan: LaunchPlan) -> [String] {
+        zip(plan.operations, times).filter { $1.done >= $1.begun && $1.done > 0 }.map { operation, time in
+            "\(operation.description): \((time.done - time.begun) / 1000) µs"
+        }
+    }
+
     static func failure(_ json: JSONValue, _ plan: LaunchPlan, _ arguments: [String], _ words: Words) -> DrydockError {
         let index = Int(json["index"]?.int ?? -1)
         let number = Int32(truncatingIfNeeded: json["errno"]?.int ?? 0)
@@ -88,14 +95,23 @@ struct LaunchReply {
             if number == ENOENT { error = error.exiting(127) }
         }
         if case .hook(let hook, _) = operation, number >= hookFailed {
-            error.message = prefix(words) + "error running hook \(hook.path): exit status \(number - hookFailed)"
+            error.message = prefix(words) + "error running hook \(hook.path): " + hookEnd(number - hookFailed)
             error.errno = nil
+        }
+        if case .mountFileSystem(let mount) = operation, number == ELOOP {
+            error.message = prefix(words) + "filesystem \"\(mount.type)\" must be mounted on ordinary directory"
+            error.reason = "\(mount.target) is a symbolic link in the image"
         }
         if case .identity(let user, _) = operation, number == EINVAL {
             error.reason = "user \(user.uid) or group \(user.gid) is not in the ranges that this user may use"
             error.remedy = "give this user a larger range in /etc/subuid and /etc/subgid"
         }
         return error
+    }
+
+    private static func hookEnd(_ status: Int32) -> String {
+        guard status > 128, let text = strsignal(status - 128) else { return "exit status \(status)" }
+        return "signal: \(String(cString: text).lowercased())"
     }
 
     private static let hookFailed = Int32(CL_HOOK_FAILED)

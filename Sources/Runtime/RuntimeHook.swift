@@ -1,4 +1,5 @@
 public import Diagnostics
+import Glibc
 
 /// A program that a bundle wants run at a moment of its container's life (OCI runtime specification, "POSIX-platform
 /// Hooks").
@@ -7,7 +8,7 @@ public struct RuntimeHook: Sendable, Equatable {
     public var path: String
     /// Its arguments, its name first; the path where empty.
     public var arguments: [String]
-    /// Its environment.
+    /// Its environment; that of the runtime where the configuration names none.
     public var environment: [String]
     /// Seconds that it may take; nil for ever.
     public var timeout: Int64?
@@ -16,8 +17,18 @@ public struct RuntimeHook: Sendable, Equatable {
     public init(_ json: JSONValue) {
         path = json["path"]?.string ?? ""
         arguments = (json["args"]?.array ?? []).compactMap(\.string)
-        environment = (json["env"]?.array ?? []).compactMap(\.string)
+        environment = json["env"]?.array.map { $0.compactMap(\.string) } ?? Self.inherited
         timeout = json["timeout"]?.int
+    }
+
+    private static var inherited: [String] {
+        var result: [String] = []
+        var pointer = environ
+        while let entry = pointer.pointee {
+            result.append(String(cString: entry))
+            pointer += 1
+        }
+        return result
     }
 
     /// The hook as a `config.json` has it.

@@ -150,6 +150,7 @@ struct Launcher {
         launch.error = streams.childError.number
         launch.terminal = settings.terminal ? 1 : 0
         launch.preserve = settings.preserve
+        (launch.rows, launch.columns) = (Int32(settings.rows), Int32(settings.columns))
         return launch
     }
 
@@ -303,9 +304,6 @@ struct ProgramStreams {
         self.terminal = terminal
         input = terminal
         outputs = [(.output, terminal)]
-        if settings.rows > 0 {
-            TerminalDevice.setSize(terminal.number, rows: settings.rows, columns: settings.columns)
-        }
     }
 }
 

@@ -7,16 +7,7 @@ import SystemPackage
 /// `drydock runtime …`, or `drydock-runtime …` by a link of that name: the command line of an OCI runtime, for those who
 /// call one (podman, containerd, tests).
 struct RuntimeMain {
-    private var global: [String: String] = [:]
-    private var flags: [String: [String]] = [:]
-    private var words: [String] = []
-    private var command = ""
-
-    /// Flags that take no value, of all commands.
-    private static let switches: Set = [
-        "debug", "systemd-cgroup", "no-pivot", "no-new-keyring", "detach", "d", "tty", "t", "all", "a", "force", "f",
-        "quiet", "q", "no-new-privs", "keep", "no-subreaper", "version", "v", "help", "h", "ignore-paused", "rootless",
-    ]
+    private(set) var given = RuntimeArguments()
 
     static func run(_ arguments: [String]) -> Int32 {
         var main = RuntimeMain()
@@ -25,7 +16,7 @@ struct RuntimeMain {
         } catch {
             main.log(error)
             // runc's: 255 where exec could not begin, otherwise 1. What is wrong with a program is in the message.
-            return main.command == "exec" ? 255 : 1
+            return main.given.command == "exec" ? 255 : 1
         }
     }
 
@@ -40,107 +31,67 @@ struct RuntimeMain {
         try? Files.write(Array("drydock runtime: warning: \(text)\n".utf8), to: 2)
     }
 
+    /// What is told with `--debug` goes to the log alone where there is one.
+    private func debug(_ text: String) {
+        write(text, level: "debug")
+        if given.global["log"] == nil { try? Files.write(Array(Self.line(text, level: "debug").utf8), to: 2) }
+    }
+
     private func write(_ text: String, level: String) {
-        if let path = global["log"] {
-            let line: String
-            if global["log-format"] == "json" {
-                let json: JSONValue = [
-                    "msg": .string(text), "level": .string(level), "time": .string(WallClock.text(WallClock.now)),
-                ]
-                line = json.compact + "\n"
+        guard let path = given.global["log"], !path.isEmpty else { return }
+        let line =
+            if given.global["log-format"] == "json" {
+                JSONValue.object([
+                    ("level", .string(level)), ("msg", .string(text)), ("time", .string(WallClock.text(WallClock.now))),
+                ]).compact + "\n"
             } else {
-                line =
-                    "time=\"\(WallClock.text(WallClock.now))\" level=\(level) msg=\(JSONValue.string(text).compact)\n"
+                Self.line(text, level: level)
             }
-            if let file = try? OwnedDescriptor.open(
-                FilePath(path), .writeOnly, options: [.create, .append], permissions: [.ownerReadWrite])
-            {
-                try? Files.write(Array(line.utf8), to: file.number)
-            }
+        if let file = try? OwnedDescriptor.open(
+            FilePath(path), .writeOnly, options: [.create, .append], permissions: [.ownerReadWrite])
+        {
+            try? Files.write(Array(line.utf8), to: file.number)
         }
+    }
+
+    private static func line(_ text: String, level: String) -> String {
+        "time=\"\(WallClock.text(WallClock.now))\" level=\(level) msg=\(JSONValue.string(text).compact)\n"
     }
 
     private mutating func dispatch(_ arguments: [String]) throws(DrydockError) -> Int32 {
-        var rest = arguments[...]
-        while let word = rest.first, word.hasPrefix("-") {
-            rest.removeFirst()
-            let (name, value) = Self.split(word)
-            if Self.switches.contains(name) {
-                global[name] = value ?? "true"
-            } else {
-                global[name] = value ?? rest.popFirst() ?? ""
-            }
-        }
-        if global["version"] != nil || global["v"] != nil {
+        let rest = try given.begin(arguments)
+        if given.global["version"] != nil {
             print("drydock runtime version 0.1.0\nspec: 1.0.2-dev")
             return 0
         }
-        if global["help"] != nil || global["h"] != nil {
-            print(Self.help)
+        let format = given.global["log-format"] ?? "text"
+        guard ["text", "json"].contains(format) else {
+            throw DrydockError(.invalidArgument, "invalid log-format: \(format)", remedy: "say text or json")
+        }
+        if given.global["help"] != nil || ["", "help"].contains(given.command) {
+            print(RuntimeArguments.overview)
             return 0
         }
-        guard let command = rest.popFirst() else {
-            print(Self.help)
+        guard let shape = RuntimeArguments.commands.first(where: { $0.name == given.command }) else {
+            let all = RuntimeArguments.commands.map(\.name).joined(separator: ", ")
+            log(
+                DrydockError(
+                    .invalidArgument, "No help topic for '\(given.command)'", remedy: "the commands are \(all)"))
+            return 3
+        }
+        try given.read(rest, of: shape)
+        if given.isSet("help") {
+            print(RuntimeArguments.help(of: shape))
             return 0
         }
-        self.command = command
-        try parse(rest, of: command)
-        if isSet("help", "h") || command == "help" {
-            print(Self.help)
-            return 0
-        }
-        return try perform(command)
+        return try perform(given.command)
     }
-
-    private func usage() -> DrydockError {
-        DrydockError(
-            .invalidArgument,
-            "usage: drydock runtime [--root DIR] [--log FILE] COMMAND …",
-            remedy:
-                "the commands are create, start, run, state, kill, delete, exec, ps, pause, resume, update, features, spec and list"
-        )
-    }
-
-    private static func split(_ word: String) -> (String, String?) {
-        let parts = word.drop { $0 == "-" }.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        return (parts.first.map(String.init) ?? "", parts.count > 1 ? String(parts[1]) : nil)
-    }
-
-    private mutating func parse(_ rest: ArraySlice<String>, of command: String) throws(DrydockError) {
-        var rest = rest
-        let stopsAtWords = command == "exec"
-        while let word = rest.popFirst() {
-            if word == "--" {
-                words += rest
-                return
-            }
-            guard word.hasPrefix("-"), word != "-" else {
-                words.append(word)
-                // What follows the id of exec is the program's.
-                if stopsAtWords {
-                    words += rest
-                    return
-                }
-                continue
-            }
-            let (name, value) = Self.split(word)
-            // -f is --force of delete, and --format of ps and list.
-            if Self.switches.contains(name), name != "f" || command == "delete" {
-                flags[name] = [value ?? "true"]
-            } else if let value = value ?? rest.popFirst() {
-                flags[name, default: []].append(value)
-            } else {
-                throw DrydockError(.invalidArgument, "flag needs an argument: \(word)")
-            }
-        }
-    }
-
-    private func value(_ names: String...) -> String? { names.compactMap { flags[$0]?.last }.first }
-    private func isSet(_ names: String...) -> Bool { names.contains { flags[$0]?.last == "true" } }
 
     private var id: String {
         get throws(DrydockError) {
-            guard let id = words.first else { throw DrydockError(.invalidArgument, "container id cannot be empty") }
+            guard let id = given.words.first, !id.isEmpty else {
+                throw DrydockError(.invalidArgument, "container id cannot be empty")
+            }
             return id
         }
     }
@@ -153,10 +104,17 @@ struct RuntimeMain {
     private var options: OCIRuntime.LaunchOptions {
         get throws(DrydockError) {
             var options = OCIRuntime.LaunchOptions()
-            options.pidFile = value("pid-file").map(Self.absolute)
-            options.consoleSocket = value("console-socket").map(Self.absolute)
-            options.preserve = value("preserve-fds").flatMap { Int32($0) } ?? 0
-            guard (0...8).contains(options.preserve) else {
+            options.pidFile = given.value("pid-file").map(Self.absolute)
+            options.consoleSocket = given.value("console-socket").map(Self.absolute)
+            if let file = given.value("config") { options.configuration = FilePath(file) }
+            options.keepsKeyring = given.isSet("no-new-keyring")
+            options.listening = max(0, getenv("LISTEN_FDS").flatMap { Int32(String(cString: $0)) } ?? 0)
+            let extra = given.value("preserve-fds") ?? "0"
+            guard let number = Int32(extra), number >= 0 else {
+                throw DrydockError(.invalidArgument, "--preserve-fds: invalid number \"\(extra)\"")
+            }
+            options.preserve = number + options.listening
+            guard options.preserve <= 8 else {
                 throw DrydockError(.unsupported, "--preserve-fds: at most 8 descriptors can be handed on")
             }
             return options
@@ -164,32 +122,33 @@ struct RuntimeMain {
     }
 
     private func perform(_ command: String) throws(DrydockError) -> Int32 {
-        var runtime = OCIRuntime(root: global["root"].map(Self.absolute))
+        var runtime = OCIRuntime(root: given.global["root"].map(Self.absolute))
         let told = self
         runtime.warn = { told.warn($0) }
-        let bundle = Self.absolute(value("bundle", "b") ?? ".")
+        if given.global["debug"] == "true" { runtime.debug = { told.debug($0) } }
+        let bundle = Self.absolute(given.value("bundle") ?? ".")
         switch command {
         case "create": _ = try runtime.create(id, bundle: bundle, options)
         case "start": try runtime.start(id)
         case "run": return try run(runtime, bundle)
         case "state": print(try runtime.state(id).pretty())
         case "kill":
-            let name = words.count > 1 ? words[1] : value("signal", "s") ?? "TERM"
+            let name = given.words.count > 1 ? given.words[1] : given.value("signal") ?? "TERM"
             guard let number = Self.signal(name) else {
                 throw DrydockError(.invalidArgument, "unknown signal \"\(name)\"")
             }
-            try runtime.kill(id, number, all: isSet("all", "a"))
-        case "delete": try runtime.delete(id, force: isSet("force", "f"))
+            try runtime.kill(id, number, all: given.isSet("all"))
+        case "delete": try runtime.delete(id, force: given.isSet("force"))
         case "exec": return try exec(runtime)
-        case "ps": return try processes(runtime)
+        case "ps": return try processes(runtime, id)
+        case "events": try events(runtime, id)
         case "pause": try runtime.freeze(id, true)
         case "resume": try runtime.freeze(id, false)
-        case "update": try runtime.update(id, try resources())
+        case "update": try runtime.update(id, try resources(warn: warn))
         case "features": print(RuntimeDocuments.features.pretty())
         case "spec": try spec(bundle)
         case "list": try list(runtime)
-        case "plan": print(try runtime.plan(words.first ?? "container", bundle: bundle).text)
-        default: throw usage()
+        default: print(try runtime.plan(given.words.first ?? "container", bundle: bundle).text)
         }
         return 0
     }
@@ -218,166 +177,82 @@ struct RuntimeMain {
     // MARK: Processes in the foreground
 
     private func run(_ runtime: OCIRuntime, _ bundle: FilePath) throws(DrydockError) -> Int32 {
-        let detach = isSet("detach", "d")
-        if !detach { ChildProcess.inheritOrphans() }
+        let detach = given.isSet("detach")
+        var options = try options
+        let foreground = ForegroundProcess(root: runtime.root)
+        if !detach { foreground.prepare(&options) }
         let pid = try runtime.create(id, bundle: bundle, options)
         do throws(DrydockError) {
+            if !detach { try foreground.takeTerminal() }
             try runtime.start(id)
         } catch {
             try? runtime.delete(id, force: true)
             throw error
         }
         if detach { return 0 }
-        let status = wait(pid)
-        if !isSet("keep") { try runtime.delete(id, force: true) }
+        let status = foreground.wait(pid)
+        if !given.isSet("keep") { try runtime.delete(id, force: true) }
         return status
-    }
-
-    /// Passes signals on to a process until it ends.
-    private func wait(_ pid: Int32) -> Int32 {
-        let numbers = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT]
-        let signals = try? SignalPipe(numbers)
-        let handle = try? ProcessHandle(pid)
-        while true {
-            var entries = [
-                pollfd(fd: handle?.descriptor.number ?? -1, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: signals?.readEnd.number ?? -1, events: Int16(POLLIN), revents: 0),
-            ]
-            poll(&entries, 2, handle == nil ? 0 : -1)
-            if entries[1].revents != 0, let signals {
-                var bytes = [UInt8](repeating: 0, count: 64)
-                let count = read(signals.readEnd.number, &bytes, bytes.count)
-                for number in bytes.prefix(max(0, count)) { try? handle?.signal(Int32(number)) }
-            }
-            if entries[0].revents != 0 || handle == nil {
-                return (try? ChildProcess(pid: pid).wait()) ?? 255
-            }
-        }
     }
 
     private func exec(_ runtime: OCIRuntime) throws(DrydockError) -> Int32 {
         var process: JSONValue
-        let file = value("process", "p")
-        if let file {
+        if let file = given.value("process") {
             process = try JSONValue(
                 parsing: file == "-" ? try StandardPrompt.readAll() : try Files.read(FilePath(file)))
         } else {
             process = try runtime.process(of: id)
-            guard words.count > 1 else { throw DrydockError(.invalidArgument, "process args cannot be empty") }
-            process = process.setting("args", .array(words.dropFirst().map(JSONValue.string)))
-            process = process.setting("terminal", .bool(isSet("tty", "t")))
-            if let directory = value("cwd") { process = process.setting("cwd", .string(directory)) }
-            let environment = (process["env"]?.array ?? []) + (flags["env"] ?? []).map(JSONValue.string)
-            process = process.setting("env", .array(environment + (flags["e"] ?? []).map(JSONValue.string)))
-            if isSet("no-new-privs") { process = process.setting("noNewPrivileges", true) }
-            if let user = value("user", "u") {
-                let parts = user.split(separator: ":").compactMap { Int64($0) }
-                guard let uid = parts.first else { throw DrydockError(.invalidArgument, "invalid user: \(user)") }
-                process = process.setting(
-                    "user", ["uid": .int(uid), "gid": .int(parts.count > 1 ? parts[1] : 0)])
+            guard given.words.count > 1 else {
+                throw DrydockError(.invalidArgument, "process args cannot be empty")
+            }
+            process = process.setting("args", .array(given.words.dropFirst().map(JSONValue.string)))
+            process = process.setting("terminal", .bool(given.isSet("tty")))
+            if let directory = given.value("cwd") { process = process.setting("cwd", .string(directory)) }
+            let environment = (process["env"]?.array ?? []) + given.values("env").map(JSONValue.string)
+            process = process.setting("env", .array(environment))
+            if given.isSet("no-new-privs") { process = process.setting("noNewPrivileges", true) }
+            if let user = given.value("user") {
+                let parts = user.split(separator: ":").map { UInt32($0) }
+                guard let first = parts.first, let uid = first, parts.count < 3,
+                    let gid = parts.count > 1 ? parts[1] : 0
+                else {
+                    throw DrydockError(
+                        .invalidArgument, "parsing \(user) as UID[:GID] failed", remedy: "give numbers: 1000:1000")
+                }
+                process = process.setting("user", ["uid": .int(Int64(uid)), "gid": .int(Int64(gid))])
             }
             try addRights(to: &process)
         }
-        let detach = isSet("detach", "d")
-        if !detach { ChildProcess.inheritOrphans() }
-        let pid = try runtime.exec(id, process: process, options, evenPaused: isSet("ignore-paused"))
-        return detach ? 0 : wait(pid)
+        for (flag, what) in [("apparmor", "apparmor profile"), ("process-label", "selinux label")]
+        where given.value(flag)?.isEmpty == false {
+            throw DrydockError(.unsupported, "\(what) specified, but not supported", remedy: "leave --\(flag) out")
+        }
+        let detach = given.isSet("detach")
+        var options = try options
+        let foreground = ForegroundProcess(root: runtime.root)
+        if !detach { foreground.prepare(&options) }
+        let pid = try runtime.exec(
+            id, process: process, options, evenPaused: given.isSet("ignore-paused"), cgroups: given.values("cgroup"))
+        if detach { return 0 }
+        try foreground.takeTerminal()
+        return foreground.wait(pid)
     }
 
     /// `--additional-gids` and `--cap`.
     private func addRights(to process: inout JSONValue) throws(DrydockError) {
-        let groups = (flags["additional-gids"] ?? []) + (flags["g"] ?? [])
+        let groups = given.values("additional-gids")
         if !groups.isEmpty {
             let user = process["user"] ?? .object([])
             let numbers = groups.compactMap { Int64($0) }.map { JSONValue.int($0) }
             process = process.setting(
                 "user", user.setting("additionalGids", .array((user["additionalGids"]?.array ?? []) + numbers)))
         }
-        let names = ((flags["cap"] ?? []) + (flags["c"] ?? [])).map(JSONValue.string)
+        let names = given.values("cap").map(JSONValue.string)
         guard !names.isEmpty else { return }
         var sets = process["capabilities"] ?? .object([])
         for set in ["bounding", "effective", "permitted"] {
             sets = sets.setting(set, .array((sets[set]?.array ?? []) + names))
         }
         process = process.setting("capabilities", sets)
-    }
-
-    // MARK: Documents
-
-    private func processes(_ runtime: OCIRuntime) throws(DrydockError) -> Int32 {
-        let pids = try runtime.processes(id)
-        if value("format", "f") == "json" {
-            print(JSONValue.array(pids.map { .int(Int64($0)) }).compact)
-            return 0
-        }
-        let given = Array(words.dropFirst())
-        let output = try ChildProcess.run("ps", ["ps"] + (given.isEmpty ? ["-ef"] : given))
-        let lines = output.text.split(separator: "\n", omittingEmptySubsequences: true)
-        guard let header = lines.first else { return output.status }
-        let titles = header.split(separator: " ", omittingEmptySubsequences: true)
-        guard let column = titles.firstIndex(of: "PID") else {
-            throw DrydockError(.invalidArgument, "couldn't find PID field in ps output")
-        }
-        print(header)
-        for line in lines.dropFirst() {
-            let fields = line.split(separator: " ", omittingEmptySubsequences: true)
-            if fields.count > column, let pid = Int32(fields[column]), pids.contains(pid) { print(line) }
-        }
-        return 0
-    }
-
-    private func resources() throws(DrydockError) -> JSONValue {
-        if let file = value("resources", "r") {
-            return try JSONValue(parsing: file == "-" ? try StandardPrompt.readAll() : try Files.read(FilePath(file)))
-        }
-        var resources = JSONValue.object([])
-        func set(_ flag: String, _ group: String, _ key: String, text: Bool = false) {
-            guard let value = value(flag) else { return }
-            let number: JSONValue = text ? .string(value) : .int(Int64(value) ?? 0)
-            resources = resources.setting(group, (resources[group] ?? .object([])).setting(key, number))
-        }
-        set("memory", "memory", "limit")
-        set("memory-swap", "memory", "swap")
-        set("memory-reservation", "memory", "reservation")
-        set("cpu-share", "cpu", "shares")
-        set("cpu-quota", "cpu", "quota")
-        set("cpu-period", "cpu", "period")
-        set("cpuset-cpus", "cpu", "cpus", text: true)
-        set("cpuset-mems", "cpu", "mems", text: true)
-        set("pids-limit", "pids", "limit")
-        set("blkio-weight", "blockIO", "weight")
-        return resources
-    }
-
-    private func spec(_ bundle: FilePath) throws(DrydockError) {
-        let file = bundle.appending("config.json")
-        guard !Files.exists(file) else {
-            throw DrydockError(.conflict, "File config.json exists. Remove it first", remedy: "rm \(file)")
-        }
-        let text = RuntimeDocuments.template(rootless: isSet("rootless") || getuid() != 0).pretty() + "\n"
-        try AtomicFile.write(Array(text.utf8), to: file)
-    }
-
-    private func list(_ runtime: OCIRuntime) throws(DrydockError) {
-        let all = try runtime.list()
-        if isSet("quiet", "q") {
-            for state in all { print(state["id"]?.string ?? "") }
-            return
-        }
-        if value("format", "f") == "json" {
-            print(JSONValue.array(all).compact)
-            return
-        }
-        let rows =
-            [["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"]]
-            + all.map { state in
-                ["id", "pid", "status", "bundle", "created", "owner"].map { key in
-                    state[key]?.string ?? state[key]?.int.map { String($0) } ?? ""
-                }
-            }
-        let widths = (0..<6).map { column in max(12, (rows.map { $0[column].count }.max() ?? 0) + 3) }
-        for row in rows {
-            print(zip(row, widths).map { $0 + String(repeating: " ", count: max(0, $1 - $0.count)) }.joined())
-        }
     }
 }

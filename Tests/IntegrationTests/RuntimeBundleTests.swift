@@ -247,7 +247,7 @@ struct RuntimeBundleTests {
         #expect(runtime(it, "spec", "-b", folder).errors.contains("File config.json exists. Remove it first"))
         let help = runtime(it, "--help")
         #expect(help.status == 0 && help.output.contains("--root DIR") && help.output.contains("create"))
-        #expect(runtime(it, "moon").status == 1)
+        #expect(runtime(it, "moon").status == 3)
         #expect(runtime(it, "features").output.contains("\"ociVersionMax\": \"1.2.0\""))
         let plan = it.drydock(["runtime", "plan", "-b", folder, "x"])
         #expect(plan.output.contains("pivot_root") && plan.output.hasSuffix("exec sh\n"), "\(plan.all)")

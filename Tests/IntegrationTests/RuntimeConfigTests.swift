@@ -4,55 +4,9 @@ import Testing
 /// The properties of a `config.json`, one by one, as the program inside sees them.
 @Suite("What a bundle's configuration asks for", .serialized)
 struct RuntimeConfigTests {
-    /// A bundle with busybox and the configuration of `drydock runtime spec`, which a test changes.
-    private final class Bundle {
-        let it: Drydock
-        let path: String
-        let template: [String: Any]
-
-        init(_ actor: Actor) throws {
-            it = try Drydock(actor, content: false)
-            path = it.home + "/bundle"
-            // The host's busybox is all that is needed inside.
-            let made = Bench.run(
-                Bench.prefix(actor) + [
-                    "sh", "-c",
-                    """
-                    mkdir -p '\(path)/data/below' && echo hello > '\(path)/data/file' && mkdir '\(path)/rootfs' \
-                    && cd '\(path)/rootfs' && mkdir bin etc mnt tmp root && cp /bin/busybox bin \
-                    && for name in $(/bin/busybox --list); do [ -e bin/$name ] || ln -s busybox bin/$name; done \\
-                    && echo 'root:x:0:0:root:/root:/bin/sh' > etc/passwd
-                    """,
-                ])
-            try #require(made.status == 0, "\(made.all)")
-            try #require(it.drydock(["runtime", "spec", "-b", path]).status == 0)
-            template = try #require(
-                try JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: path + "/config.json")))
-                    as? [String: Any])
-        }
-
-        /// Runs a shell's words in a container.
-        func run(_ script: String, _ change: (inout [String: Any]) -> Void = { _ in }) throws -> Outcome {
-            try run(arguments: ["sh", "-c", script], change)
-        }
-
-        func run(arguments: [String], _ change: (inout [String: Any]) -> Void) throws -> Outcome {
-            var config = template
-            config.set("process.terminal", false)
-            config.set("process.args", arguments)
-            config.set("root.readonly", false)
-            change(&config)
-            let text = String(decoding: try JSONSerialization.data(withJSONObject: config), as: UTF8.self)
-            _ = Bench.run(Bench.prefix(it.actor) + ["sh", "-c", "cat > '\(path)/config.json'"], input: text)
-            let outcome = it.drydock(["runtime", "--root", it.home + "/state", "run", "-b", path, "one"], seconds: 60)
-            #expect(it.drydock(["runtime", "--root", it.home + "/state", "list", "-q"]).output == "")
-            return outcome
-        }
-    }
-
     @Test("Capabilities are given set by set, and what cannot be given is passed over", arguments: Actor.available)
     func capabilities(actor: Actor) throws {
-        let bundle = try Bundle(actor)
+        let bundle = try RuntimeBundle(actor)
         let show = "grep -E '^Cap(Inh|Prm|Eff|Bnd|Amb)' /proc/self/status | cut -c 17- | tr '\\n' ' '"
         let apart = try bundle.run(show) {
             $0.set(
@@ -91,7 +45,7 @@ struct RuntimeConfigTests {
 
     @Test("What would change the host is refused", arguments: Actor.available)
     func host(actor: Actor) throws {
-        let bundle = try Bundle(actor)
+        let bundle = try RuntimeBundle(actor)
         func without(_ kind: String) -> (inout [String: Any]) -> Void {
             { config in
                 var linux = config["linux"] as? [String: Any] ?? [:]
@@ -123,7 +77,7 @@ struct RuntimeConfigTests {
 
     @Test("Nothing is mounted over files of proc, by whatever way they are named", arguments: Actor.available)
     func proc(actor: Actor) throws {
-        let bundle = try Bundle(actor)
+        let bundle = try RuntimeBundle(actor)
         let link = bundle.path + "/rootfs/harmless"
         #expect(Bench.run(Bench.prefix(actor) + ["ln", "-s", "/proc/self/attr", link]).status == 0)
         for target in ["/proc", "/proc/sys", "/proc/self/attr", "/harmless"] {
@@ -143,7 +97,7 @@ struct RuntimeConfigTests {
 
     @Test("Options of mounts become those of the mount", arguments: Actor.available)
     func mounts(actor: Actor) throws {
-        let bundle = try Bundle(actor)
+        let bundle = try RuntimeBundle(actor)
         for (type, options, shown) in [
             ("bind", ["bind", "ro", "nosuid", "nodev"], "ro,nosuid,nodev"), ("bind", ["rbind", "noexec"], "noexec"),
             ("bind", ["bind", "noatime"], "noatime"), ("bind", ["bind", "nosymfollow"], "nosymfollow"),
@@ -167,7 +121,7 @@ struct RuntimeConfigTests {
 
     @Test("A filter that allows a program little more than to begin holds it", arguments: Actor.available)
     func filter(actor: Actor) throws {
-        let bundle = try Bundle(actor)
+        let bundle = try RuntimeBundle(actor)
         // Neither sending nor looking for files is on the list, and what is not on it ends the process.
         let calls = [
             "execve", "write", "exit", "exit_group", "brk", "arch_prctl", "set_tid_address", "set_robust_list", "rseq",
@@ -198,7 +152,7 @@ struct RuntimeConfigTests {
 
     @Test("Home, umask, limits, scheduling, personality and clocks are the process's own", arguments: Actor.available)
     func process(actor: Actor) throws {
-        let bundle = try Bundle(actor)
+        let bundle = try RuntimeBundle(actor)
         let plain = try bundle.run(
             "echo $HOME; umask; ulimit -n; cut -d' ' -f41 /proc/self/stat; ionice; uname -m; cat /proc/self/oom_score_adj"
         ) {
@@ -226,7 +180,7 @@ struct RuntimeConfigTests {
 
     @Test("Errors end with runc's codes, and what is not supported is said", arguments: Actor.available)
     func errors(actor: Actor) throws {
-        let bundle = try Bundle(actor)
+        let bundle = try RuntimeBundle(actor)
         for (words, message) in [
             (["moon"], "exec: \"moon\": executable file not found in $PATH"), (["/etc/passwd"], "permission denied"),
             (["/moon"], "no such file or directory"),
@@ -259,7 +213,7 @@ struct RuntimeConfigTests {
 
     @Test("A hook that fails is named, with its exit code, wherever it runs", arguments: Actor.available)
     func failingHooks(actor: Actor) throws {
-        let bundle = try Bundle(actor)
+        let bundle = try RuntimeBundle(actor)
         let hook = bundle.path + "/rootfs/bin/sh"
         for kind in ["prestart", "createRuntime", "createContainer", "startContainer"] {
             let path = kind == "startContainer" ? "/bin/sh" : hook
@@ -283,7 +237,7 @@ struct RuntimeConfigTests {
             if: getuid() == 0 && FileManager.default.fileExists(atPath: "/sys/fs/cgroup/blkio/cgroup.procs"),
             "root and cgroups of version 1 are needed"))
     func cgroups() throws {
-        let bundle = try Bundle(.root)
+        let bundle = try RuntimeBundle(.root)
         let script = "cat /sys/fs/cgroup/blkio/blkio.throttle.read_bps_device /sys/fs/cgroup/pids/pids.max"
         let seen = try bundle.run(script) {
             var linux = $0["linux"] as? [String: Any] ?? [:]
@@ -303,36 +257,8 @@ struct RuntimeConfigTests {
             #expect(seen.output == "7:0 4096\n33\n", "\(seen.all)")
         }
         #expect(rmdir("/sys/fs/cgroup/pids/moon") == 0 || errno == ENOENT)
-        for tree in ["memory", "cpu", "freezer", "blkio", "cpuset", "devices", "unified"] {
+        for tree in try FileManager.default.contentsOfDirectory(atPath: "/sys/fs/cgroup") {
             rmdir("/sys/fs/cgroup/\(tree)/moon")
         }
-    }
-}
-
-extension [String: Any] {
-    /// Sets a value by its path.
-    fileprivate mutating func set(_ path: String, _ value: Any) {
-        let parts = path.split(separator: ".", maxSplits: 1).map(String.init)
-        guard parts.count == 2 else {
-            self[path] = value
-            return
-        }
-        var inner = self[parts[0]] as? [String: Any] ?? [:]
-        inner.set(parts[1], value)
-        self[parts[0]] = inner
-    }
-
-    fileprivate mutating func remove(_ group: String, _ key: String) {
-        var inner = self[group] as? [String: Any] ?? [:]
-        inner[key] = nil
-        self[group] = inner
-    }
-
-    fileprivate mutating func add(mount target: String, _ type: String, _ source: String, _ options: [String]) {
-        var mounts = self["mounts"] as? [[String: Any]] ?? []
-        var mount: [String: Any] = ["destination": target, "source": source, "options": options]
-        if !type.isEmpty { mount["type"] = type }
-        mounts.append(mount)
-        self["mounts"] = mounts
     }
 }

@@ -135,6 +135,7 @@ typedef struct {
     int terminal;           // 1: CL_OP_CONSOLE makes the standard streams
     int preserve;           // how many descriptors from 3 on the program gets
     int start;              // a listening socket for CL_OP_START, or -1
+    int rows, columns;      // of the terminal's window; 0 where nobody said
     const char *stage;      // (cl_start_ahead) a directory that nothing of the plan lies in
 } cl_launch;
 
@@ -143,7 +144,7 @@ typedef struct {
 pid_t cl_start(void *plan, const cl_launch *launch, int *pidfd);
 
 // What a process that was cloned ahead is sent before its plan; the standard streams come with it as descriptors.
-typedef struct { int32_t terminal, preserve; } cl_order;
+typedef struct { int32_t terminal, preserve, rows, columns; } cl_order;
 
 enum { CL_AHEAD_ROOM = 1 << 17 };
 
@@ -152,7 +153,7 @@ enum { CL_AHEAD_ROOM = 1 << 17 };
 /// other end is closed. Of the launch, `channel`, `cgroup` and `stage` count. Returns as `cl_start`.
 pid_t cl_start_ahead(void *plan, const cl_launch *launch, int *pidfd);
 
-/// Gives such a process its plan. Of the launch, the streams, `terminal` and `preserve` count. Returns 0 or -errno,
+/// Gives such a process its plan. Of the launch, the streams, `terminal`, its size and `preserve` count. Returns 0 or -errno,
 /// -EMSGSIZE for a plan longer than CL_AHEAD_ROOM.
 int cl_send_plan(int channel, const void *plan, size_t size, const cl_launch *launch);
 

@@ -5,6 +5,7 @@ import SystemPackage
 extension BundleCompiler {
     func fileSystem(_ spaces: [Space], state: String) throws(DrydockError) -> [LaunchOperation] {
         var operations: [LaunchOperation] = []
+        var late: [LaunchOperation] = []
         let wanted = config.at("linux.rootfsPropagation")?.string ?? ""
         // Nothing of the container may reach the host, unless both were to share; what the host mounts may come in where
         // that was asked for.
@@ -16,13 +17,30 @@ extension BundleCompiler {
             operations.append(.privateMounts)
         }
         operations.append(.root(root.string))
-        for mount in config["mounts"]?.array ?? [] { operations += try self.mount(mount, spaces) }
+        for mount in config["mounts"]?.array ?? [] {
+            let mounted = try self.mount(mount, spaces)
+            guard case .mountFileSystem(var system)? = mounted.first, system.target == "/dev",
+                system.flags.contains(.readOnly), mounted.count == 1
+            else {
+                operations += mounted
+                continue
+            }
+            // Nodes and links are made in it first.
+            system.flags.remove(.readOnly)
+            operations.append(.mountFileSystem(system))
+            late.append(
+                .mount(
+                    type: "", source: "none", target: "/dev",
+                    flags: system.flags.intersection(.harmless).union([.remount, .bind, .readOnly]), data: "",
+                    optional: false))
+        }
         operations += devices
         if config.at("process.terminal")?.bool == true { operations.append(.console(path: "/dev/console")) }
         operations += hooks("createContainer").map { .hook($0, state: state) }
         for (name, value) in config.at("linux.sysctl")?.pairs ?? [] {
             operations.append(.sysctl(name: name, value: value.string ?? ""))
         }
+        operations += late
         operations += strings("linux.maskedPaths").map { .mask($0) }
         operations += strings("linux.readonlyPaths").map { .readOnly($0) }
         operations.append(.pivot)
@@ -73,7 +91,10 @@ extension BundleCompiler {
         case .separate(let trees):
             guard privilege == .root else { return [mount("tmpfs", target, .harmless, "mode=755")] }
             return [mount("tmpfs", target, .harmless, "mode=755")]
-                + trees.keys.sorted().map { mount("cgroup", "\(target)/\($0)", options.flags, $0) }
+                + trees.keys.sorted().map { name in
+                    // The tree of systemd has no controller, only a name.
+                    mount("cgroup", "\(target)/\(name)", options.flags, name == "systemd" ? "none,name=systemd" : name)
+                }
         }
     }
 

@@ -64,8 +64,14 @@ extension BundleCompiler {
     }
 
     /// The variables, with the home directory of the user where none is named, as runc adds it.
+    /// A variable that is there twice has its last value, whichever of them a program would take.
+    private static func lastOfEach(_ words: [String]) -> [String] {
+        var seen: Set<Substring> = []
+        return words.reversed().filter { seen.insert($0.prefix { $0 != "=" }).inserted }.reversed()
+    }
+
     private func environment(_ process: JSONValue) -> [String] {
-        let given = strings("env", in: process)
+        let given = Self.lastOfEach(strings("env", in: process))
         guard !given.contains(where: { $0.hasPrefix("HOME=") }) else { return given }
         let uid = String(process.at("user.uid")?.int ?? 0)
         var home: Substring = "/"
@@ -111,10 +117,10 @@ extension BundleCompiler {
                 effective: set("effective"), permitted: set("permitted"), inheritable: set("inheritable"),
                 ambient: set("ambient")))
         if quiet { operations.append(.noNewPrivileges) }
-        operations += [.defaultSignals] + late
-        // Last, so that a filter needs to allow nothing but execve.
+        operations.append(.defaultSignals)
+        // Last, so that a filter needs to allow nothing but execve; but it holds for hooks as well.
         if quiet && !filter.isEmpty { operations.append(.seccomp(filter)) }
-        return operations
+        return operations + late
     }
 
     private func seccomp(_ capabilities: CapabilitySet) throws(DrydockError) -> [UInt8] {

@@ -103,8 +103,14 @@ struct BundleCompiler {
             operations.append(
                 .write(path: "/proc/self/oom_score_adj", value: String(score), optional: privilege != .root))
         }
-        operations += idMaps(new)
-        operations += joins(spaces, new, late: joinsUser)
+        let entersFirst = entersFirst(spaces, new)
+        if entersFirst {
+            operations += joins(spaces, [], late: false, forks: false) + [.unshare(new)] + idMaps(new)
+            if spaces.contains(where: { $0.kind == .pid }) { operations.append(.fork) }
+        } else {
+            operations += idMaps(new)
+            operations += joins(spaces, new, late: joinsUser, forks: true)
+        }
         operations.append(.cgroup(cgroup()))
         let early = hooks("prestart") + hooks("createRuntime")
         if !early.isEmpty { operations.append(.hooks(early, state: state)) }
@@ -116,7 +122,7 @@ struct BundleCompiler {
         }
         operations += switching(spaces)
         operations += try process(state: state, named: spaces)
-        return LaunchPlan(namespaces: joinsUser ? [] : new, operations: operations)
+        return LaunchPlan(namespaces: joinsUser || entersFirst ? [] : new, operations: operations)
     }
 
     private func idMaps(_ new: [Namespace]) -> [LaunchOperation] {
@@ -131,7 +137,12 @@ struct BundleCompiler {
         ]
     }
 
-    private func joins(_ spaces: [Space], _ new: [Namespace], late: Bool) -> [LaunchOperation] {
+    /// A new user namespace has no rights over namespaces that were there before: they are entered first.
+    private func entersFirst(_ spaces: [Space], _ new: [Namespace]) -> Bool {
+        privilege == .root && new.contains(.user) && spaces.contains { $0.path != nil }
+    }
+
+    private func joins(_ spaces: [Space], _ new: [Namespace], late: Bool, forks: Bool) -> [LaunchOperation] {
         var operations: [LaunchOperation] = []
         let order: [Namespace] = [.user, .ipc, .uts, .network, .cgroup, .mount, .pid, .time]
         for kind in order {
@@ -141,7 +152,7 @@ struct BundleCompiler {
         }
         if late && !new.isEmpty { operations.append(.unshare(new)) }
         let other = spaces.contains { $0.kind == .pid && $0.path != nil } || (late && new.contains(.pid))
-        return operations + (other ? [.fork] : [])
+        return operations + (forks && other ? [.fork] : [])
     }
 
     private func timeOperations(_ spaces: [Space]) -> [LaunchOperation] {
@@ -231,6 +242,14 @@ extension CgroupResources {
             }
         }
         throttles(json["blockIO"] ?? .null)
+        for entry in json.at("blockIO.weightDevice")?.array ?? [] {
+            guard let weight = entry["weight"]?.int, weight != 0 else { continue }
+            let value = "\(entry["major"]?.int ?? 0):\(entry["minor"]?.int ?? 0) \(weight)"
+            for file in ["blkio.weight_device", "blkio.bfq.weight_device"] {
+                separateFiles.append(CgroupSetting("blkio", file, value, optional: true))
+            }
+            unifiedLines.append(CgroupSetting("io", "io.bfq.weight", value, optional: true))
+        }
         for entry in json["hugepageLimits"]?.array ?? [] {
             let size = entry["pageSize"]?.string ?? ""
             let limit = String(entry["limit"]?.int ?? 0)

@@ -10,16 +10,26 @@ public struct OCIRuntime: Sendable {
     public let root: FilePath
     /// Told of what went wrong without consequences.
     public var warn: @Sendable (String) -> Void = { _ in }
+    /// Told of each operation that was carried out, with its time; nil where nobody wants to know.
+    public var debug: (@Sendable (String) -> Void)?
     private let monitor: FilePath
 
     /// What a process that is started is given.
-    public struct LaunchOptions: Sendable {
+    public struct LaunchOptions {
         /// A file that gets the process's number.
         public var pidFile: FilePath?
         /// The socket of a terminal's new owner.
         public var consoleSocket: FilePath?
+        /// Makes such a socket where a process is to have a terminal and nobody else awaits it.
+        public var ownConsole: (() throws(DrydockError) -> FilePath)?
         /// How many descriptors from 3 on it inherits.
         public var preserve: Int32 = 0
+        /// How many of them, the first ones, are sockets that somebody listens on for it (`LISTEN_FDS`).
+        public var listening: Int32 = 0
+        /// The bundle's configuration, where it is not `config.json`.
+        public var configuration: FilePath = "config.json"
+        /// Whether it keeps the caller's session keyring.
+        public var keepsKeyring = false
 
         /// None of these.
         public init() {}
@@ -39,12 +49,12 @@ public struct OCIRuntime: Sendable {
         }
     }
 
-    private func directory(_ id: String) -> FilePath { root.appending(id) }
+    func directory(_ id: String) -> FilePath { root.appending(id) }
     private func socket(_ id: String) -> FilePath { directory(id).appending("start.sock") }
 
-    private static func wrong(_ message: String) -> DrydockError { DrydockError(.invalidArgument, message) }
+    static func wrong(_ message: String) -> DrydockError { DrydockError(.invalidArgument, message) }
 
-    private func found(_ id: String) throws(DrydockError) -> RuntimeState {
+    func found(_ id: String) throws(DrydockError) -> RuntimeState {
         guard Self.isValid(id) else { throw Self.wrong("invalid container ID format: \(id)") }
         return try RuntimeState(readFrom: directory(id), id: id)
     }
@@ -57,7 +67,7 @@ public struct OCIRuntime: Sendable {
     private func compiler(_ config: JSONValue, _ bundle: FilePath, _ id: String) throws(DrydockError) -> BundleCompiler
     {
         try BundleCompiler(
-            config, bundle: bundle, id: id, cgroups: Cgroups.layout(), privilege: UserNamespace.current,
+            config, bundle: bundle, id: id, cgroups: Cgroups.layout(everything: true), privilege: UserNamespace.current,
             seccompCache: root.appending(".seccomp"))
     }
 
@@ -71,15 +81,15 @@ public struct OCIRuntime: Sendable {
     /// - Throws: code `.conflict` where the id is taken; what the plan's operations say.
     public func create(_ id: String, bundle: FilePath, _ options: LaunchOptions) throws(DrydockError) -> Int32 {
         guard Self.isValid(id) else { throw Self.wrong("invalid container ID format: \(id)") }
-        let config = try JSONValue(parsing: try Files.read(bundle.appending("config.json")))
+        let config = Self.told(
+            options, try JSONValue(parsing: try Files.read(bundle.pushing(options.configuration))))
         let compiler = try compiler(config, bundle, id)
         guard config["process"]?.pairs != nil else { throw Self.wrong("config.json: process is missing") }
         guard Files.exists(compiler.root) else {
             throw DrydockError(.notFound, "invalid rootfs: \(compiler.root): no such file or directory")
         }
-        if config.at("process.terminal")?.bool == true && options.consoleSocket == nil {
-            throw Self.wrong("cannot allocate tty if runc will detach without setting console socket")
-        }
+        let terminal = config.at("process.terminal")?.bool ?? false
+        try check(terminal, options)
         try Files.makeDirectories(root, mode: 0o711)
         guard mkdir(directory(id).string, 0o711) == 0 else {
             throw errno == EEXIST
@@ -89,10 +99,12 @@ public struct OCIRuntime: Sendable {
         do throws(DrydockError) {
             var state = RuntimeState(
                 id: id, pid: 0, startTime: 0, bundle: bundle, rootfs: compiler.root, cgroups: [], config: config)
+            try inspect(ContainerCgroup.directories(path: compiler.cgroup().path))
             let plan = try compiler.compile(state: state.document("creating").setting("status", "created").compact)
             var settings = MonitorSettings()
             settings.startSocket = socket(id).string
-            settings.terminal = config.at("process.terminal")?.bool ?? false
+            settings.terminal = terminal
+            Self.size(&settings, config["process"])
             let reply = try launch(plan, &settings, options, Self.arguments(config))
             (state.pid, state.startTime) = (reply.pid, Int64(ProcessHandle.startTime(reply.pid) ?? 0))
             state.cgroups = reply.cgroups
@@ -113,6 +125,51 @@ public struct OCIRuntime: Sendable {
         }
     }
 
+    /// A terminal needs somebody who takes it, and who takes one wants a terminal.
+    private func check(_ terminal: Bool, _ options: LaunchOptions) throws(DrydockError) {
+        if terminal, options.consoleSocket == nil, options.ownConsole == nil {
+            throw DrydockError(
+                .invalidArgument, "cannot allocate tty if runc will detach without setting console socket",
+                remedy: "give --console-socket, or leave --detach out")
+        }
+        if options.consoleSocket != nil, !terminal || options.ownConsole != nil {
+            throw Self.wrong("cannot use console socket if runc will not detach or allocate tty")
+        }
+    }
+
+    /// A cgroup may be there already: frozen it would hold the container for ever, and with others in it limits are shared.
+    private func inspect(_ places: [FilePath]) throws(DrydockError) {
+        for place in places {
+            if Files.line(place.appending("freezer.state")).map({ $0 != "THAWED" }) == true
+                || Files.line(place.appending("cgroup.freeze")) == "1"
+            {
+                throw DrydockError(
+                    .conflict, "container's cgroup unexpectedly frozen", reason: "\(place) is frozen",
+                    remedy: "thaw it, or choose another linux.cgroupsPath")
+            }
+        }
+        let others = Set(places.flatMap { RuntimeState.members($0) }).count
+        if others > 0 { warn("container's cgroup is not empty: \(others) process(es) found") }
+    }
+
+    /// `process.consoleSize`.
+    private static func size(_ settings: inout MonitorSettings, _ process: JSONValue?) {
+        func number(_ key: String) -> UInt16 { UInt16(clamping: process?.at("consoleSize.\(key)")?.int ?? 0) }
+        (settings.rows, settings.columns) = (number("height"), number("width"))
+    }
+
+    /// Who hands sockets to a process tells it how many they are (sd_listen_fds(3)).
+    private static func told(_ options: LaunchOptions, _ config: JSONValue) -> JSONValue {
+        guard options.listening > 0, let process = config["process"] else { return config }
+        return config.setting("process", listening(options, process))
+    }
+
+    private static func listening(_ options: LaunchOptions, _ process: JSONValue) -> JSONValue {
+        guard options.listening > 0 else { return process }
+        let words = ["LISTEN_FDS=\(options.listening)", "LISTEN_PID=1"].map(JSONValue.string)
+        return process.setting("env", .array((process["env"]?.array ?? []) + words))
+    }
+
     private static func arguments(_ config: JSONValue) -> [String] {
         (config.at("process.args")?.array ?? []).compactMap(\.string)
     }
@@ -128,6 +185,15 @@ public struct OCIRuntime: Sendable {
         settings.once = true
         settings.preserve = options.preserve
         settings.consoleSocket = options.consoleSocket?.string ?? ""
+        if settings.terminal, settings.consoleSocket.isEmpty, let make = options.ownConsole {
+            settings.consoleSocket = try make().string
+        }
+        var plan = plan
+        if options.keepsKeyring {
+            plan.operations.removeAll { operation in
+                if case .keyring = operation { true } else { false }
+            }
+        }
         let (own, other) = try UnixSocket.pair()
         let orders = 3 + options.preserve
         var descriptors: [Int32: Int32] = [0: 0, 1: 1, 2: 2, orders: other.number]
@@ -147,6 +213,10 @@ public struct OCIRuntime: Sendable {
             try LaunchReply(connection, plan: plan, arguments: arguments, words: .bundle)
         }
         _ = try? child.wait()
+        if let debug, case .success(let told) = reply {
+            debug("child process \(told.pid) is in \(told.cgroups.joined(separator: ", "))")
+            for line in told.times(plan) { debug(line) }
+        }
         return try reply.get()
     }
 
@@ -244,7 +314,15 @@ public struct OCIRuntime: Sendable {
             Glibc.kill(state.pid, SIGKILL)
             let deadline = WallClock.now + 10_000_000_000
             var patience = Patience()
-            while state.status(in: directory(id)) != "stopped", WallClock.now < deadline { patience.pause() }
+            while state.status(in: directory(id)) != "stopped" {
+                guard WallClock.now < deadline else {
+                    throw DrydockError(
+                        .system, "container init still running",
+                        reason: "process \(state.pid) was killed and did not end",
+                        remedy: "it waits for a device, or in a frozen cgroup: see /proc/\(state.pid)/cgroup")
+                }
+                patience.pause()
+            }
         }
         removeCgroups(state.cgroups)
         try Files.removeTree(directory(id))
@@ -253,25 +331,28 @@ public struct OCIRuntime: Sendable {
         }
     }
 
-    /// What is left in them is killed first; the kernel needs a moment to see them empty.
+    /// What is left in them, and below them, is killed first; the kernel needs a moment to see them empty.
     private func removeCgroups(_ places: [String]) {
-        for place in places {
-            let procs = FilePath(place).appending("cgroup.procs")
+        for place in places.map({ FilePath($0) }) {
             var patience = Patience()
             for _ in 0..<500 {
-                if rmdir(place) == 0 || errno == ENOENT { break }
-                for pid in (Files.line(procs) ?? "").split(separator: "\n").compactMap({ Int32($0) }) {
-                    Glibc.kill(pid, SIGKILL)
+                if rmdir(place.string) == 0 || errno == ENOENT { break }
+                let below = RuntimeState.below(place)
+                for inner in below + [place] {
+                    for pid in RuntimeState.members(inner) { Glibc.kill(pid, SIGKILL) }
                 }
+                for inner in below { rmdir(inner.string) }
                 patience.pause()
             }
         }
     }
 
     /// Starts a further process in a running container (`exec`). Returns its number.
-    /// - Parameter evenPaused: whether it may wait in a paused container.
+    /// - Parameters:
+    ///   - evenPaused: whether it may wait in a paused container.
+    ///   - cgroups: cgroups below the container's, as `--cgroup` names them.
     public func exec(
-        _ id: String, process: JSONValue, _ options: LaunchOptions, evenPaused: Bool = false
+        _ id: String, process: JSONValue, _ options: LaunchOptions, evenPaused: Bool = false, cgroups: [String] = []
     ) throws(DrydockError) -> Int32 {
         let state = try found(id)
         let status = state.status(in: directory(id))
@@ -281,10 +362,14 @@ public struct OCIRuntime: Sendable {
                 "cannot exec in a \(status) container"
                     + (status == "paused" ? " (use --ignore-paused to override)" : ""))
         }
-        let plan = try compiler(state.config, state.bundle, id).exec(process, joining: state.cgroups)
+        let process = Self.listening(options, process)
         var settings = MonitorSettings()
         settings.target = state.pid
         settings.terminal = process["terminal"]?.bool ?? false
+        try check(settings.terminal, options)
+        Self.size(&settings, process)
+        let places = try joined(state, cgroups)
+        let plan = try compiler(state.config, state.bundle, id).exec(process, joining: places)
         let arguments = (process["args"]?.array ?? []).compactMap(\.string)
         let reply = try launch(plan, &settings, options, arguments)
         try write(reply.pid, options)
@@ -300,42 +385,6 @@ public struct OCIRuntime: Sendable {
     public func processes(_ id: String) throws(DrydockError) -> [Int32] {
         let state = try found(id)
         return state.status(in: directory(id)) == "stopped" ? [] : state.processes
-    }
-
-    /// Freezes or thaws a container (`pause`, `resume`).
-    public func freeze(_ id: String, _ frozen: Bool) throws(DrydockError) {
-        let state = try found(id)
-        let status = state.status(in: directory(id))
-        guard status == (frozen ? "running" : "paused") || (frozen && status == "created") else {
-            throw DrydockError(.conflict, frozen ? "container not running" : "container not paused")
-        }
-        guard let freezer = state.freezer else {
-            throw DrydockError(
-                .unsupported, "no freezer cgroup for container \(id)",
-                reason: "this user may not make cgroups of that kind here", remedy: "run it as root")
-        }
-        try Files.write(Array((frozen ? freezer.frozen : freezer.thawed).utf8), toFile: freezer.file)
-    }
-
-    /// Changes the limits of a container (`update`).
-    /// - Parameter resources: in the form of `linux.resources`.
-    public func update(_ id: String, _ resources: JSONValue) throws(DrydockError) {
-        let state = try found(id)
-        var unified = false
-        if case .unified = Cgroups.layout() { unified = true }
-        let read = CgroupResources(resources)
-        for setting in unified ? read.unified : read.separate {
-            let places = state.cgroups.map { FilePath($0).appending(setting.file) }
-            guard let file = places.first(where: { Files.exists($0) }) else {
-                if setting.optional { continue }
-                throw DrydockError(.unsupported, "the container has no cgroup with \(setting.file)")
-            }
-            do throws(DrydockError) {
-                try Files.write(Array(setting.value.utf8), toFile: file)
-            } catch {
-                if !setting.optional { throw error }
-            }
-        }
     }
 
     /// All containers (`list`).

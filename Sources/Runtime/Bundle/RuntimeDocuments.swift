@@ -1,5 +1,6 @@
 public import Diagnostics
 import Glibc
+import Linux
 
 /// Documents that `drydock runtime` prints.
 public enum RuntimeDocuments {
@@ -39,7 +40,11 @@ public enum RuntimeDocuments {
             ]
         }
         let rights = strings("CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE")
-        let spaces = ["pid", "network", "ipc", "uts", "mount", "cgroup"] + (rootless ? ["user"] : [])
+        // On version 1 a cgroup namespace hides where a container's limits are, so runc leaves it out there.
+        var unified = false
+        if case .unified = Cgroups.layout() { unified = true }
+        let spaces =
+            ["pid", "network", "ipc", "uts", "mount"] + (unified ? ["cgroup"] : []) + (rootless ? ["user"] : [])
         var linux: [(key: String, value: JSONValue)] = []
         if rootless {
             func map(_ id: UInt32) -> JSONValue { [["containerID": 0, "hostID": .int(Int64(id)), "size": 1]] }

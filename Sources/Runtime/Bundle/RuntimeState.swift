@@ -41,27 +41,42 @@ struct RuntimeState {
         return nil
     }
 
-    /// All processes of the container.
+    /// All processes of the container, those in cgroups below its own as well.
     var processes: [Int32] {
-        for place in cgroups {
-            guard let text = Files.line(FilePath(place).appending("cgroup.procs")), !text.isEmpty else { continue }
-            return text.split(separator: "\n").compactMap { Int32($0) }.sorted()
+        for place in cgroups.map({ FilePath($0) }) {
+            let found = Set(([place] + Self.below(place)).flatMap { Self.members($0) })
+            if !found.isEmpty { return found.sorted() }
         }
         return [pid]
     }
 
+    /// The processes in a cgroup itself.
+    static func members(_ place: FilePath) -> [Int32] {
+        (Files.line(place.appending("cgroup.procs")) ?? "").split(separator: "\n").compactMap { Int32($0) }
+    }
+
+    /// The cgroups below a cgroup, the deepest first.
+    static func below(_ place: FilePath) -> [FilePath] {
+        var result: [FilePath] = []
+        for name in (try? Files.names(in: place)) ?? [] {
+            let inner = place.appending(name)
+            guard Files.exists(inner.appending("cgroup.procs")) else { continue }
+            result += below(inner) + [inner]
+        }
+        return result
+    }
+
     /// The state as the specification has it.
     func document(_ status: String, more: Bool = false) -> JSONValue {
+        // What runc prints has this order, and some of its callers look at the text.
+        let number: (key: String, value: JSONValue) = ("pid", .int(status == "stopped" ? 0 : Int64(pid)))
         var pairs: [(key: String, value: JSONValue)] = [
-            ("ociVersion", .string(config["ociVersion"]?.string ?? "1.0.2")), ("id", .string(id)),
-            ("status", .string(status)), ("pid", .int(status == "stopped" ? 0 : Int64(pid))),
-            ("bundle", .string(bundle.string)),
+            ("ociVersion", .string(config["ociVersion"]?.string ?? "1.0.2")), ("id", .string(id)), number,
+            ("status", .string(status)), ("bundle", .string(bundle.string)),
         ]
+        if more { pairs += [("rootfs", .string(rootfs.string)), ("created", .string(created))] }
         if let annotations = config["annotations"] { pairs.append(("annotations", annotations)) }
-        guard more else { return .object(pairs) }
-        pairs += [
-            ("rootfs", .string(rootfs.string)), ("created", .string(created)), ("owner", .string(owner)),
-        ]
+        if more { pairs.append(("owner", .string(owner))) }
         return .object(pairs)
     }
 
