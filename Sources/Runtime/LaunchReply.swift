@@ -99,7 +99,8 @@ struct LaunchReply {
             error.errno = nil
         }
         if case .mountFileSystem(let mount) = operation, number == ELOOP {
-            error.message = prefix(words) + "filesystem \"\(mount.type)\" must be mounted on ordinary directory"
+            error.message =
+                prefix(words) + "\(what): filesystem \"\(mount.type)\" must be mounted on ordinary directory: unknown"
             error.reason = "\(mount.target) is a symbolic link in the image"
         }
         if case .identity(let user, _) = operation, number == EINVAL {

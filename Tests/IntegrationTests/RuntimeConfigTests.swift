@@ -203,6 +203,18 @@ struct RuntimeConfigTests {
             }
             #expect(refused.status == 1 && refused.errors.contains(message), "\(refused.all)")
         }
+        for (action, status) in [("SCMP_ACT_NOTIFY", 1), ("SCMP_ACT_ERRNO", 0)] as [(String, Int32)] {
+            // Who would answer is asked by SCMP_ACT_NOTIFY alone.
+            let asked = try bundle.run("true") {
+                $0.set(
+                    "linux.seccomp",
+                    [
+                        "defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/moon",
+                        "syscalls": [["names": ["mkdir"], "action": action]],
+                    ] as [String: Any])
+            }
+            #expect(asked.status == status && (status == 0) != asked.errors.contains(action), "\(asked.all)")
+        }
         let maps = try bundle.run("true") {
             $0.set("linux.namespaces", ["user", "mount", "pid"].map { ["type": $0] })
             $0.set("hostname", "")

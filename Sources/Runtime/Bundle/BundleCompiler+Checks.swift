@@ -79,10 +79,14 @@ extension BundleCompiler {
         for flag in strings("linux.seccomp.flags") where !Self.seccompFlags.contains(flag) {
             throw Self.wrong("seccomp flags: unknown flag \"\(flag)\"")
         }
-        if strings("linux.seccomp.flags").contains("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV")
-            || config.at("linux.seccomp.listenerPath")?.string?.isEmpty == false
+        // Where nothing asks the program behind listenerPath, it need not be there.
+        let actions =
+            [config.at("linux.seccomp.defaultAction")]
+            + (config.at("linux.seccomp.syscalls")?.array ?? []).map { $0["action"] }
+        if actions.contains(where: { $0?.string == "SCMP_ACT_NOTIFY" })
+            || strings("linux.seccomp.flags").contains("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV")
         {
-            try refuse("seccomp: programs that answer system calls are not supported")
+            try refuse("seccomp: programs that answer system calls (SCMP_ACT_NOTIFY) are not supported")
         }
     }
 

@@ -16,7 +16,9 @@ public enum RuntimeDocuments {
                 "capabilities": .array(capabilities),
                 "cgroup": ["v1": true, "v2": true, "systemd": false, "systemdUser": false],
                 "seccomp": [
-                    "enabled": true, "actions": .array(SeccompProfile.actions.sorted().map(JSONValue.string)),
+                    "enabled": true,
+                    "actions": .array(
+                        SeccompProfile.actions.filter { $0 != "SCMP_ACT_NOTIFY" }.sorted().map(JSONValue.string)),
                     "operators": .array(SeccompProfile.comparisons.sorted().map(JSONValue.string)),
                 ],
                 "apparmor": ["enabled": false], "selinux": ["enabled": false],
