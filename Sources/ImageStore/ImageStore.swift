@@ -1,6 +1,7 @@
 public import Diagnostics
 internal import Foundation
 internal import GRDB
+internal import Layers
 internal import Linux
 public import OCI
 public import SystemPackage
@@ -204,15 +205,15 @@ extension ImageStore {
         try read { try Int.fetchOne($0, sql: "SELECT count(*) FROM layers") ?? 0 }
     }
 
-    /// The unpacked directories of a layer and all below it, top first: overlay's `lowerdir`.
+    /// The unpacked directories of a layer and all below it of which something is seen, top first: overlay's `lowerdir`.
     /// - Throws: code `.corrupt` where one is missing.
     public func layerMounts(chain: Digest) throws(DrydockError) -> [FilePath] {
-        try layers(chain: chain).reversed().map(\.directory)
+        LayerRoot.seen(try layers(chain: chain).reversed().map(\.directory))
     }
 
     /// The unpacked directories of an image, top first: overlay's `lowerdir`.
     public func layerMounts(for image: Digest) throws(DrydockError) -> [FilePath] {
-        try layers(of: image).reversed().map(\.directory)
+        LayerRoot.seen(try layers(of: image).reversed().map(\.directory))
     }
 }
 

@@ -21,9 +21,9 @@ struct DirectoryCursor: ~Copyable {
         if deep >= 0 { FileAt.close(deep) }
     }
 
-    /// Forgets what is open below a path, because the path is being replaced.
+    /// Forgets what is open below a path, because the path is being replaced. The directory that was opened last stays
+    /// open: it is the one that the path is being replaced in.
     mutating func forget(_ path: ArraySlice<[CChar]>) {
-        closeDeep()
         if names.count >= path.count, names[..<path.count].elementsEqual(path) { cut(to: path.count - 1) }
     }
 

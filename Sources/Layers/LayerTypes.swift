@@ -1,4 +1,5 @@
 public import Diagnostics
+internal import Linux
 public import OCI
 public import SystemPackage
 
@@ -222,3 +223,18 @@ public struct WrittenLayer: Sendable, Hashable {
 
 /// Takes bytes in order; an error that it throws ends the work.
 public typealias ByteSink = (UnsafeRawBufferPointer) throws(DrydockError) -> Void
+
+/// The root directory of a layer.
+public enum LayerRoot {
+    /// The layers of which something is seen, top first: those above, and including, the first whose root is opaque (an
+    /// archive with `.wh..wh..opq` at its root). Kernels do not look for that mark on the root of a lower directory.
+    public static func seen(_ layers: [FilePath]) -> [FilePath] {
+        for (number, layer) in layers.dropLast().enumerated() {
+            for flavor in [OverlayFlavor.trusted, .user]
+            where (try? ExtendedAttributes.get(path: layer.string, flavor.prefix + "opaque")) == [0x79] {
+                return Array(layers[...number])
+            }
+        }
+        return layers
+    }
+}

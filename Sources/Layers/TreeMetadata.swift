@@ -200,7 +200,7 @@ extension TreeWriter {
         let path = ArchivePath(names: Array(above))
         switch options.whiteouts {
         case .overlay(let flavor):
-            guard !above.isEmpty else { return }
+            // Overlayfs does not look for the mark on a root: whoever mounts leaves out the layers below; `LayerRoot`.
             let fd = try directory(above)
             try attempt("make opaque", path) { () throws(Errno) in try Self.setOpaque(fd, [0x2e, 0], flavor) }
         case .remove:

@@ -114,6 +114,130 @@ struct StorageDriverTests {
         #expect(run.output == "126\n", "\(run.all)")
     }
 
+    /// Two layers: busybox and a file; then one that hides all that is below, with busybox again and a file far down.
+    private static let hidingWriter = """
+        import hashlib, io, json, sys, tarfile
+        archive = tarfile.open(sys.argv[1], "w")
+        def put(name, data):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+        names, diffs = [], []
+        for number in range(2):
+            buffer = io.BytesIO()
+            layer = tarfile.open(fileobj=buffer, mode="w")
+            layer.add("/bin/busybox", "bin/busybox")
+            link = tarfile.TarInfo("bin/sh")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            layer.addfile(link)
+            if number == 0:
+                layer.addfile(tarfile.TarInfo("old/file"))
+            else:
+                layer.addfile(tarfile.TarInfo(".wh..wh..opq"))
+                path = "deep"
+                for depth in range(120):
+                    info = tarfile.TarInfo(path)
+                    info.type, info.mode = tarfile.DIRTYPE, 0o755
+                    layer.addfile(info)
+                    path += "/d"
+                layer.addfile(tarfile.TarInfo(path))
+                layer.addfile(tarfile.TarInfo(path[:-1] + ".wh.nothing"))
+            layer.close()
+            diffs.append("sha256:" + hashlib.sha256(buffer.getvalue()).hexdigest())
+            names.append("%d.tar" % number)
+            put(names[-1], buffer.getvalue())
+        machine = {"x86_64": "amd64", "aarch64": "arm64"}[__import__("os").uname().machine]
+        put("config.json", json.dumps({"architecture": machine, "os": "linux", "config": {}, "rootfs": {
+            "type": "layers", "diff_ids": diffs}}).encode())
+        put("manifest.json", json.dumps([{"Config": "config.json", "RepoTags": ["hiding:1"], "Layers": names}]).encode())
+        archive.close()
+        """
+
+    @Test("a layer whose root hides all below it does so, and directories may be 120 deep", arguments: cases)
+    func hiding(case: Case) throws {
+        let drydock = try Drydock(`case`.actor, content: false)
+        func docker(_ arguments: String...) -> Outcome {
+            let words = drydock.command(["docker"] + arguments)
+            let place = words.firstIndex { $0.hasPrefix("DRYDOCK_HOME=") } ?? 0
+            return Bench.run(
+                Array(words[..<place]) + ["DRYDOCK_STORAGE_DRIVER=\(`case`.driver)"] + Array(words[place...]))
+        }
+        let archive = drydock.home + "/hiding.tar"
+        let made = Bench.run(Bench.prefix(`case`.actor) + ["python3", "-c", Self.hidingWriter, archive])
+        try #require(made.status == 0, "\(made.all)")
+        let loaded = docker("load", "-q", "-i", archive)
+        try #require(loaded.status == 0, "\(loaded.all)")
+        let script = """
+            busybox ls -d /old; busybox find /deep | busybox wc -l; path=$(busybox find /deep -type f)
+            echo x > $path; busybox mkdir -p ${path}d/e; echo ${#path}
+            """
+        let run = docker("run", "--name", "one", "--network", "none", "hiding:1", "sh", "-c", script)
+        #expect(run.output == "121\n245\n", "\(run.all)")
+        let changes = docker("diff", "one").output.split(separator: "\n")
+        #expect(changes.filter { $0.hasPrefix("A ") }.count == 2, "\(changes)")
+        #expect(docker("commit", "one", "made").status == 0)
+        let seen = docker("run", "--rm", "--network", "none", "made", "sh", "-c", "busybox find /deep | busybox wc -l")
+        #expect(seen.output == "123\n", "\(seen.all)")
+        let tar = drydock.home + "/again.tar"
+        #expect(docker("save", "-o", tar, "hiding:1").status == 0)
+        #expect(docker("rm", "one").status == 0)
+        #expect(drydock.drydock(["system", "check", "--contents", "--dry-run"]).status == 0)
+        #expect(docker("rmi", "-f", "made", "hiding:1").status == 0)
+        let again = docker("load", "-i", tar)
+        #expect(again.status == 0, "\(again.all)")
+    }
+
+    /// Whether root may mount a file with a file system that shares blocks between files.
+    static let sharesBlocks: Bool = {
+        guard getuid() == 0, let known = try? String(contentsOfFile: "/proc/filesystems", encoding: .utf8) else {
+            return false
+        }
+        let tools = Bench.run(["sh", "-c", "command -v mkfs.btrfs && command -v filefrag && test -e /dev/loop-control"])
+        return known.contains("btrfs") && tools.status == 0
+    }()
+
+    @Test(
+        "vfs shares the blocks of its copies where the file system can, and a change stays in the container",
+        .enabled(if: sharesBlocks, "needs root, loop devices, and btrfs in the kernel and as btrfs-progs"))
+    func sharedBlocks() throws {
+        let place = "/tmp/drydock-tests-btrfs-\(UUID().uuidString)"
+        let mounted = Bench.run([
+            "sh", "-c",
+            """
+            mkdir \(place) && truncate -s 256M \(place).img && mkfs.btrfs -q \(place).img \
+            && mount -o loop \(place).img \(place)
+            """,
+        ])
+        defer { _ = Bench.run(["sh", "-c", "umount -l \(place); rm -rf \(place).img; rmdir \(place)"]) }
+        try #require(mounted.status == 0, "\(mounted.all)")
+        func docker(_ arguments: String...) -> Outcome {
+            Bench.run(
+                [
+                    "DRYDOCK_HOME=\(place)/home", "DRYDOCK_STORAGE_DRIVER=vfs", "DRYDOCK_UPSTREAM=none", Bench.binary,
+                    "docker",
+                ]
+                    + arguments)
+        }
+        let tree = Bench.run([
+            "sh", "-c",
+            """
+            mkdir -p \(place)/tree/bin && cp /bin/busybox \(place)/tree/bin/ \
+            && head -c 8M /dev/urandom > \(place)/tree/large && tar -C \(place)/tree -cf \(place)/tree.tar .
+            """,
+        ])
+        try #require(tree.status == 0, "\(tree.all)")
+        try #require(docker("import", "\(place)/tree.tar", "large").status == 0)
+        let run = docker(
+            "run", "--name", "one", "--network", "none", "large", "/bin/busybox", "sh", "-c",
+            "echo -n changed | /bin/busybox dd of=/large conv=notrunc; /bin/busybox head -c 7 /large")
+        #expect(run.output == "changed", "\(run.all)")
+        let files = Bench.run(["sh", "-c", "filefrag -v \(place)/home/containers/*/upper/large"])
+        #expect(files.output.contains("shared"), "\(files.all)")
+        let same = Bench.run(["sh", "-c", "cmp \(place)/tree/large \(place)/home/store/layers/*/diff/large"])
+        #expect(same.status == 0, "\(same.all)")
+        #expect(docker("rm", "one").status == 0)
+    }
+
     @Test("a name that is none is refused with the names that there are")
     func unknown() throws {
         let drydock = try Drydock(Actor.available[0], content: false)
