@@ -67,7 +67,8 @@ extension Engine {
         return line
     }
 
-    private static let noImage = Digest.sha256([])
+    /// What stands for the image of a container that has none any more.
+    static let noImage = Digest.sha256([])
 }
 
 /// What a list shows of a container's document; the rest of the document is not read.

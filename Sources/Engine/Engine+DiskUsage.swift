@@ -2,30 +2,47 @@ public import Diagnostics
 import ImageStore
 import Linux
 import OCI
+import Runtime
 import SystemPackage
 
 extension Engine {
     /// See `ImageArchives`.
-    public func diskUsage() throws(DrydockError) -> DiskUsageReport {
-        var sizes: [Digest: Int64] = [:]
-        for layer in try store.allLayers() { sizes[layer.chainID] = layer.size }
-        let records = try store.images(intermediate: true)
-        var users: [Digest: Int] = [:]
-        for record in records { for chain in Set(record.chain) { users[chain, default: 0] += 1 } }
-        let used = users.keys.reduce(Int64(0)) { $0 + (sizes[$1] ?? 0) }
-        let containers = try self.containers(all: true, sizes: true, matching: [:])
-        let made = Dictionary(grouping: containers, by: \.imageID).mapValues(\.count)
-        let filter = try ImageFilter([:], engine: self)
-        var parents = Set(records.compactMap(\.parent))
-        for record in records where !record.tags.isEmpty { parents.remove(record.id) }
-        let images = records.filter { !parents.contains($0.id) || !$0.digests.isEmpty }.map { record in
-            DiskUsageReport.Image(
-                lines: filter.lines(of: record),
-                shared: record.chain.reduce(0) { $0 + ((users[$1] ?? 0) > 1 ? sizes[$1] ?? 0 : 0) }, size: record.size,
-                containers: made[record.id] ?? 0)
+    public func diskUsage(details: Bool) throws(DrydockError) -> DiskUsageReport {
+        let (usage, layers) = try store.imageUsage()
+        let containers =
+            details ? try self.containers(all: true, sizes: true, matching: [:]) : try writtenByContainers()
+        var images: [DiskUsageReport.Image] = []
+        if details {
+            let filter = try ImageFilter([:], engine: self)
+            let byID = Dictionary(usage.map { ($0.id, $0) }) { first, _ in first }
+            for record in try store.images() {
+                guard let taken = byID[record.id] else { continue }
+                images.append(DiskUsageReport.Image(taken, lines: filter.lines(of: record)))
+            }
+        } else {
+            images = usage.filter { !$0.isIntermediate }.map { DiskUsageReport.Image($0, lines: []) }
         }
         return DiskUsageReport(
-            layersSize: used, images: images, containers: containers, volumes: try volumeUsage(containers))
+            layersSize: layers, images: images, containers: containers, volumes: try volumeUsage(containers))
+    }
+
+    /// The containers with what a sum needs of them; their documents are read only where there are volumes.
+    private func writtenByContainers() throws(DrydockError) -> [ContainerSummary] {
+        let volumes = home.path.appending("volumes")
+        let hasVolumes = Files.exists(volumes)
+        let readsMounts = hasVolumes ? try !Files.names(in: volumes).isEmpty : false
+        var lines: [ContainerSummary] = []
+        for entry in try store.containers(reading: readsMounts ? ["$.Mounts"] : []) {
+            let state = try runtime.state(entry.id)
+            if removesItself(entry.id, state) { continue }
+            var line = ContainerSummary(
+                id: entry.id, name: entry.name, image: "", imageID: entry.image ?? Self.noImage, command: [],
+                created: entry.created / 1_000_000_000, status: state.isRunning ? .running : .exited)
+            line.mounts = (entry.values.first?.array ?? []).compactMap { $0["Name"]?.string }
+            line.size = (DiskUsage.bytes(below: "\(runtime.containers.string)/\(entry.id)/upper"), 0)
+            lines.append(line)
+        }
+        return lines
     }
 
     private func volumeUsage(_ containers: [ContainerSummary]) throws(DrydockError) -> [DiskUsageReport.Volume] {
@@ -40,5 +57,11 @@ extension Engine {
                 name: name, size: DiskUsage.bytes(below: data.string), links: links[name] ?? 0,
                 mountpoint: data.string, labels: [:])
         }
+    }
+}
+
+extension DiskUsageReport.Image {
+    fileprivate init(_ usage: ImageUsage, lines: [ImageSummary]) {
+        self.init(lines: lines, shared: usage.shared, size: usage.size, containers: usage.containers)
     }
 }

@@ -127,7 +127,9 @@ public protocol ImageArchives: Sendable {
     /// Writes a container's whole file system as a tar archive (`docker export`).
     func export(_ container: String, to place: ArchivePlace, _ span: Span) throws(DrydockError)
     /// What takes room.
-    func diskUsage() throws(DrydockError) -> DiskUsageReport
+    /// - Parameter details: whether each object is described, and not only what it takes; without, images have no lines,
+    ///   and containers no more than their IDs, whether they run, and their sizes.
+    func diskUsage(details: Bool) throws(DrydockError) -> DiskUsageReport
 }
 
 extension ImageArchives {
@@ -151,5 +153,5 @@ extension ImageArchives {
         _ container: String, to place: ArchivePlace, _ span: Span
     ) throws(DrydockError) { throw missing("export containers") }
     /// Not there where an engine does not say otherwise.
-    public func diskUsage() throws(DrydockError) -> DiskUsageReport { throw missing("measure") }
+    public func diskUsage(details: Bool) throws(DrydockError) -> DiskUsageReport { throw missing("measure") }
 }

@@ -69,9 +69,17 @@ extension ImageStore {
 
     /// All containers, newest first, each with a few values of its document, which the database cuts out: parsing a
     /// thousand documents takes longer than a list may.
-    /// - Parameter paths: where the values are, in SQLite's form: `$.Config.Image`, `$.Config.Labels`.
+    /// - Parameter paths: where the values are, in SQLite's form: `$.Config.Image`, `$.Config.Labels`; without any, no document is read.
     public func containers(reading paths: [String]) throws(DrydockError) -> [ContainerEntry] {
         try read { database in
+            if paths.isEmpty {
+                let sql = "SELECT id, name, image, created FROM containers ORDER BY created DESC, id"
+                return try Row.fetchAll(database, sql: sql).map { row in
+                    ContainerEntry(
+                        id: row[0], name: row[1], image: try (row[2] as String?).map(ImageStore.digest),
+                        created: row[3], values: [])
+                }
+            }
             // With two paths at least the answer is an array.
             let wanted = paths + ["$.Id", "$.Id"]
             let marks = wanted.map { _ in "?" }.joined(separator: ", ")

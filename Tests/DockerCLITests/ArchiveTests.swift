@@ -24,7 +24,7 @@ extension FakeEngine {
     func export(_ container: String, to place: ArchivePlace, _ span: Span) throws(DrydockError) {
         state.withLock { $0.calls.append("export \(container) \(place)") }
     }
-    func diskUsage() throws(DrydockError) -> DiskUsageReport {
+    func diskUsage(details: Bool) throws(DrydockError) -> DiskUsageReport {
         let (images, containers) = state.withLock { ($0.images, $0.containers) }
         return DiskUsageReport(
             layersSize: 7_655_555,

@@ -5,18 +5,19 @@ import Engine
 enum SystemUsageCommands {
     static func usage(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
         let engine = try context.open()
-        let report = try await blocking { () throws(DrydockError) in try engine.diskUsage() }
+        let details = invocation.bool("verbose")
+        let report = try await blocking { () throws(DrydockError) in try engine.diskUsage(details: details) }
         let format = invocation.string("format")
         let listing = UsageListings(report: report, now: context.now())
         context.output.write(
-            invocation.bool("verbose") ? try listing.details(format: format) : try listing.summary(format: format))
+            details ? try listing.details(format: format) : try listing.summary(format: format))
         return 0
     }
 
     static func prune(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
         let all = invocation.bool("all")
         let volumes = invocation.bool("volumes")
-        let filters = invocation.filters
+        let filters = context.pruneFilters(invocation)
         if volumes, filters["until"] != nil {
             throw .message("ERROR: The \"until\" filter is not supported with \"--volumes\"")
         }
