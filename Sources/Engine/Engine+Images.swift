@@ -124,6 +124,9 @@ extension Engine {
     public func removeImage(
         _ name: String, force: Bool, keepParents: Bool
     ) throws(DrydockError) -> [RemovedImage] {
+        guard name.contains(where: { !$0.isWhitespace }) else {
+            throw DrydockError(.invalidArgument, "image name cannot be blank")
+        }
         var lineage: [Digest] = []
         var next = try? store.image(name)
         while let image = next {

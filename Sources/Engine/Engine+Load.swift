@@ -55,6 +55,8 @@ private struct ImageArchiveLoader {
         var layers: [StagedArchive.File]
         var names: [Reference] = []
         var manifest: (bytes: [UInt8], mediaType: MediaType)?
+        /// The image that it was made from, as the archive says.
+        var parent: Digest?
     }
 
     init(
@@ -84,7 +86,14 @@ private struct ImageArchiveLoader {
             }
         }
         var lines: [LoadedImage] = []
-        for candidate in candidates { lines += try take(candidate) }
+        // An image comes after the one that it was made from, whatever their order in the archive.
+        let depths = candidates.map { candidate in
+            (try? ImageConfig(try JSONValue(parsing: candidate.config)))?.history.count ?? 0
+        }
+        let order = candidates.indices.sorted { (depths[$0], $0) < (depths[$1], $1) }
+        var taken: [Int: [LoadedImage]] = [:]
+        for place in order { taken[place] = try take(candidates[place]) }
+        for place in candidates.indices { lines += taken[place] ?? [] }
         return lines
     }
 
@@ -127,6 +136,7 @@ private struct ImageArchiveLoader {
                 }
                 candidate.names.append(reference)
             }
+            candidate.parent = document["Parent"]?.string.flatMap { try? Digest($0) }
             candidates.append(candidate)
         }
         return candidates
@@ -235,8 +245,22 @@ private struct ImageArchiveLoader {
         for name in candidate.names {
             if let old = try store.image(for: name), old.id != id { lines.append(.renamed(name.familiar, old: old.id)) }
         }
-        let image = try lease.register(NewImage(config: candidate.config, references: candidate.names))
+        let image = try lease.register(
+            NewImage(
+                config: candidate.config, references: candidate.names, parent: try parent(of: candidate, config)))
         if candidate.names.isEmpty { lines.append(.untagged(image.id)) }
         return lines + candidate.names.map { .tagged($0.familiar) }
+    }
+
+    /// The image that an archive calls another one's parent: where it is here, and the other one's history is its own
+    /// and one step more, as Docker wants it.
+    private func parent(of candidate: Candidate, _ config: ImageConfig) throws(DrydockError) -> Digest? {
+        guard let parent = candidate.parent, try store.image(id: parent) != nil else { return nil }
+        let history = try store.config(of: parent).history
+        let isOneStep = config.history.count == history.count + 1 && Array(config.history.dropLast()) == history
+        guard isOneStep || (config.history.isEmpty && history.isEmpty) else {
+            throw Self.invalid("linked image \(parent) is no parent of the image that names it")
+        }
+        return parent
     }
 }

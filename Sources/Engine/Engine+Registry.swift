@@ -40,10 +40,16 @@ extension Engine {
         for name in filters.keys where !["is-official", "stars", "is-automated"].contains(name) {
             throw .invalidFilter(name)
         }
-        let stars = filters["stars"]?.compactMap { Int($0) }.max() ?? 0
-        let official = filters["is-official"]?.first
+        var stars = 0
+        for text in filters["stars"] ?? [] {
+            guard let count = Int(text), count >= 0 else { throw .invalidFilter("stars=\(text)") }
+            stars = max(stars, count)
+        }
+        let official = try ImageFilter.truth(filters, "is-official")
+        // Nothing is built automatically any more, says Docker Hub.
+        if try ImageFilter.truth(filters, "is-automated") == true { return [] }
         return try await client().search(term, limit: limit).filter { result in
-            result.stars >= stars && (official == nil || (official == "true" || official == "1") == result.official)
+            result.stars >= stars && (official == nil || official == result.official)
         }.map {
             SearchResult(name: $0.name, description: $0.description, stars: $0.stars, isOfficial: $0.official)
         }

@@ -85,26 +85,29 @@ private struct ImageArchiveWriter {
         var index: [JSONValue] = []
         var documents: [JSONValue] = []
         var repositories: [(key: String, tags: [(key: String, value: JSONValue)])] = []
-        func blob(_ bytes: [UInt8]) throws(DrydockError) -> Digest {
+        let saved = Set(images.map(\.image.id))
+        func blob(_ bytes: [UInt8], time: Int64) throws(DrydockError) -> Digest {
             let digest = Digest.sha256(bytes)
-            if written.insert(digest).inserted { try archive.file(Self.name(digest), bytes) }
+            if written.insert(digest).inserted { try archive.file(Self.name(digest), bytes, time: time) }
             return digest
         }
         for (image, tags) in images {
+            // Docker gives an image's files the time of the image.
+            let time = image.created.flatMap { Timestamp($0) }?.seconds ?? 0
             var layers: [Descriptor] = []
             for layer in try store.layers(of: image.id) {
-                if sizes[layer.diffID] == nil { sizes[layer.diffID] = try write(layer, span) }
+                if sizes[layer.diffID] == nil { sizes[layer.diffID] = try write(layer, time: time, span) }
                 layers.append(
                     Descriptor(mediaType: .ociLayer, digest: layer.diffID, size: sizes[layer.diffID] ?? 0))
             }
             let config = try store.configBytes(of: image.id)
-            _ = try blob(config)
+            _ = try blob(config, time: time)
             let manifest = Manifest(
                 mediaType: .ociManifest,
                 config: Descriptor(mediaType: .ociConfig, digest: image.id, size: Int64(config.count)), layers: layers)
             let bytes = Array(manifest.json.compact.utf8)
             var descriptor = Descriptor(
-                mediaType: .ociManifest, digest: try blob(bytes), size: Int64(bytes.count))
+                mediaType: .ociManifest, digest: try blob(bytes, time: time), size: Int64(bytes.count))
             descriptor.platform = try ImageConfig(try JSONValue(parsing: config)).platform
             if tags.isEmpty { index.append(descriptor.json) }
             for tag in tags {
@@ -116,7 +119,8 @@ private struct ImageArchiveWriter {
                 if place == repositories.endIndex { repositories.append((tag.familiarName, [])) }
                 repositories[place].tags.append((tag.tag ?? "", .string(layers.last?.digest.hex ?? image.id.hex)))
             }
-            documents.append(Self.document(image, tags, layers))
+            documents.append(
+                Self.document(image, parent: image.parent.flatMap { saved.contains($0) ? $0 : nil }, tags, layers))
         }
         try archive.file("index.json", Self.index(index))
         try archive.file("manifest.json", Array(JSONValue.array(documents).compact.utf8))
@@ -137,25 +141,31 @@ private struct ImageArchiveWriter {
         return Array(document.compact.utf8)
     }
 
-    private static func document(_ image: ImageRecord, _ tags: [Reference], _ layers: [Descriptor]) -> JSONValue {
+    /// An image's entry in `manifest.json`; it names the image that it was made from where that is in the archive too.
+    private static func document(
+        _ image: ImageRecord, parent: Digest?, _ tags: [Reference], _ layers: [Descriptor]
+    ) -> JSONValue {
         var sources: [(key: String, value: JSONValue)] = []
         for layer in layers where !sources.contains(where: { $0.key == layer.digest.description }) {
             sources.append((layer.digest.description, layer.json))
         }
-        return [
-            "Config": .string(name(image.id)),
-            "RepoTags": tags.isEmpty ? nil : .strings(tags.map(\.familiar)),
-            "Layers": .strings(layers.map { name($0.digest) }), "LayerSources": .object(sources),
+        var document: [(key: String, value: JSONValue)] = [
+            ("Config", .string(name(image.id))),
+            ("RepoTags", tags.isEmpty ? nil : .strings(tags.map(\.familiar))),
+            ("Layers", .strings(layers.map { name($0.digest) })),
         ]
+        if let parent { document.append(("Parent", .string(parent.description))) }
+        document.append(("LayerSources", .object(sources)))
+        return .object(document)
     }
 
     /// A tar header names the size before the content, so a layer is made twice: to count it, and to send it.
-    private func write(_ layer: LayerRecord, _ span: Span) throws(DrydockError) -> Int64 {
+    private func write(_ layer: LayerRecord, time: Int64, _ span: Span) throws(DrydockError) -> Int64 {
         let work = span.begin("layer.write", TraceFact("layer", .digest(layer.diffID.description)))
         do throws(DrydockError) {
             let size = try store.writeTar(of: layer) { _ in }
             let name = Self.name(layer.diffID)
-            try archive.begin(name, size: size)
+            try archive.begin(name, size: size, time: time)
             try store.writeTar(of: layer) { bytes throws(DrydockError) in try archive.write(bytes) }
             try archive.end(name)
             work.end(TraceFact("size", .bytes(size)))

@@ -8,6 +8,11 @@ import SystemPackage
 extension Engine {
     /// See `EngineOperations`.
     public func pull(_ request: PullRequest, _ span: Span) async throws(DrydockError) -> [PullResult] {
+        guard request.reference.familiarName != "scratch" else {
+            throw DrydockError(
+                .invalidArgument, "'scratch' is a reserved name", reason: "it stands for an image without any file",
+                remedy: "docker import makes an image from a tar archive, without another one below it.")
+        }
         if request.allTags {
             var results: [PullResult] = []
             for tag in try await client().tags(of: request.reference, span: span) {

@@ -56,13 +56,17 @@ struct ImageFilter {
     }
 
     /// - Throws: Docker's words where the values are no truth values, or contradict each other.
-    static func dangling(_ filters: Filters) throws(DrydockError) -> Bool? {
-        guard let values = filters["dangling"], !values.isEmpty else { return nil }
+    static func dangling(_ filters: Filters) throws(DrydockError) -> Bool? { try truth(filters, "dangling") }
+
+    /// The value of a filter that is true or false.
+    /// - Throws: Docker's words where the values are no truth values, or contradict each other.
+    static func truth(_ filters: Filters, _ name: String) throws(DrydockError) -> Bool? {
+        guard let values = filters[name], !values.isEmpty else { return nil }
         let truths = values.map { ["true", "1", "t", "T", "TRUE", "True"].contains($0) }
         let falsehoods = values.map { ["false", "0", "f", "F", "FALSE", "False"].contains($0) }
         let isTrue = truths.contains(true)
         guard isTrue != falsehoods.contains(true), zip(truths, falsehoods).allSatisfy({ $0 || $1 }) else {
-            throw DrydockError(.invalidArgument, "invalid filter 'dangling=[\(values.joined(separator: " "))]'")
+            throw DrydockError(.invalidArgument, "invalid filter '\(name)=[\(values.joined(separator: " "))]'")
         }
         return isTrue
     }

@@ -1,7 +1,7 @@
 public import Diagnostics
 
 /// Writes a tar archive that holds other things than a file system (`docker save`): names and sizes, no owners, the
-/// time 0, so that the same content always gives the same bytes.
+/// time 0 or the one that is given, so that the same content always gives the same bytes.
 public final class ArchiveWriter {
     private let sink: ByteSink
     private var buffer: [UInt8] = []
@@ -18,15 +18,17 @@ public final class ArchiveWriter {
     public func directory(_ name: String) throws(DrydockError) { try put(Self.header(name, size: 0, type: 0x35)) }
 
     /// Adds a whole file.
-    public func file(_ name: String, _ bytes: [UInt8]) throws(DrydockError) {
-        try begin(name, size: Int64(bytes.count))
+    /// - Parameter time: seconds since 1970.
+    public func file(_ name: String, _ bytes: [UInt8], time: Int64 = 0) throws(DrydockError) {
+        try begin(name, size: Int64(bytes.count), time: time)
         try write(bytes)
         try end(name)
     }
 
     /// Begins a file of a known size; `write` gives its content.
-    public func begin(_ name: String, size: Int64) throws(DrydockError) {
-        try put(Self.header(name, size: size, type: 0x30))
+    /// - Parameter time: seconds since 1970.
+    public func begin(_ name: String, size: Int64, time: Int64 = 0) throws(DrydockError) {
+        try put(Self.header(name, size: size, type: 0x30, time: time))
         rest = size
         padding = TarEncoder.padding(after: size)
     }
@@ -82,13 +84,14 @@ public final class ArchiveWriter {
 
     /// A ustar header (POSIX.1-2017, pax); sizes beyond eleven octal digits in GNU's binary form, which every reader of
     /// such archives knows.
-    private static func header(_ name: String, size: Int64, type: UInt8) -> [UInt8] {
+    private static func header(_ name: String, size: Int64, type: UInt8, time: Int64 = 0) -> [UInt8] {
         var item = TarItem()
         item.path = Array(name.utf8CString)
         item.type = type == 0x35 ? 0o040000 : 0o100000
         if type == 0x35, name.hasSuffix("/") { item.path.remove(at: item.path.count - 2) }
         item.mode = type == 0x35 ? 0o755 : 0o644
         item.size = size
+        item.mtime = Timestamp(seconds: time)
         return TarEncoder.header(item)
     }
 }

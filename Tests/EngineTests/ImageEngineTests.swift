@@ -1,5 +1,6 @@
 import Diagnostics
 import Glibc
+import ImageStore
 import Linux
 import OCI
 import SystemPackage
@@ -75,6 +76,58 @@ struct ImageEngineTests {
         let again = ArchivePlace.file(two.home.appending("x.tar").string)
         try two.engine.save(["me/a:1", "b:2"], platform: nil, to: again, .none)
         #expect(try Files.read(one.home.appending("x.tar")) == Files.read(two.home.appending("x.tar")))
+    }
+
+    @Test("An image remembers the one that it was made from through an archive, in any order, and files have its time")
+    func parents() async throws {
+        let (one, two) = (try Bench(), try Bench())
+        let base = try await one.image("base:1")
+        let record = try one.engine.store.image("base:1")
+        var config = try JSONValue(parsing: try one.engine.store.configBytes(of: base))
+        let entry: JSONValue = ["created": "2001-09-09T01:46:40Z", "created_by": "RUN", "empty_layer": true]
+        config = config.setting("created", "2001-09-09T01:46:40Z").setting(
+            "history", .array((config["history"]?.array ?? []) + [entry]))
+        let lease = try one.engine.store.beginLease()
+        let child = try lease.register(
+            NewImage(
+                config: Array(config.compact.utf8), references: [try Reference(parsing: "child:1")], parent: record.id))
+        lease.end()
+        let file = one.home.appending("x.tar")
+        try one.engine.save(["child:1", "base:1"], platform: nil, to: .file(file.string), .none)
+        #expect(
+            try two.engine.load(from: .file(file.string), platform: nil, .none) == [
+                .tagged("child:1"), .tagged("base:1"),
+            ])
+        #expect(try two.engine.inspectImage("child:1")["Parent"]?.string == base.description)
+        #expect(try two.engine.inspectImage("base:1")["Parent"]?.string == "")
+        #expect(try two.engine.history("child:1").map(\.id) == [child.id, base])
+        let listed = try ChildProcess.run(
+            "env", ["env", "TZ=UTC", "tar", "--full-time", "-tvf", file.string, "blobs/sha256/\(child.id.hex)"])
+        #expect(listed.text.contains("2001-09-09 01:46:40"), "\(listed.text)")
+        // Without the parent in the archive there is no link.
+        try one.engine.save(["child:1"], platform: nil, to: .file(file.string), .none)
+        let three = try Bench()
+        _ = try three.engine.load(from: .file(file.string), platform: nil, .none)
+        #expect(try three.engine.inspectImage("child:1")["Parent"]?.string == "")
+    }
+
+    @Test("Names that mean nothing are refused in Docker's words")
+    func reserved() async throws {
+        let bench = try Bench()
+        #expect {
+            try bench.engine.removeImage(" ", force: true, keepParents: false)
+        } throws: { ($0 as? DrydockError)?.message == "image name cannot be blank" }
+        await #expect {
+            _ = try await bench.engine.pull(PullRequest(reference: try Reference(parsing: "scratch")), .none)
+        } throws: { ($0 as? DrydockError)?.message == "'scratch' is a reserved name" }
+        for (filter, message) in [
+            (["stars": ["a"]], "invalid filter 'stars=a'"),
+            (["is-official": ["a"]], "invalid filter 'is-official=[a]'"),
+        ] {
+            await #expect {
+                _ = try await bench.engine.search("x", limit: 1, matching: filter)
+            } throws: { ($0 as? DrydockError)?.message == message }
+        }
     }
 
     @Test("A name that another image had is taken away from it, and that is said")
@@ -163,9 +216,13 @@ struct ImageEngineTests {
         let layers = try bench.engine.sharedLayers(of: "me/a:1")
         #expect(layers.map(\.sharedWith) == [["b:2"]])
         #expect(layers.map(\.size) == [1])
-        let usage = try bench.engine.diskUsage()
+        let usage = try bench.engine.diskUsage(details: true)
         #expect(usage.layersSize == 1 + 5)
         #expect(usage.images.map(\.shared) == [0, 1, 1])
+        #expect(usage.images.map { $0.lines.map(\.repository) } == [["c"], ["b"], ["me/a"]])
+        let sums = try bench.engine.diskUsage(details: false)
+        #expect(sums.layersSize == 1 + 5)
+        #expect(sums.images.map(\.shared).sorted() == [0, 1, 1])
     }
 
     @Test("What happens to images is told by events")
