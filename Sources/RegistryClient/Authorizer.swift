@@ -178,9 +178,16 @@ final class Authorizer: Sendable {
         let (status, headers, body) = try await transport.plain(call, verifies: verifies)
         guard status == .ok else {
             let refusal = RegistryRefusal(status: status, headers: headers, body: body)
+            if status == .forbidden, (try? JSONValue(parsing: body)) == nil {
+                throw DrydockError(
+                    .denied,
+                    "error parsing HTTP 403 response body: no JSON: "
+                        + JSONValue.string(String(decoding: body.prefix(200), as: UTF8.self)).compact,
+                    reason: "the token service \(scheme.realm) answers with something else")
+            }
             if status == .unauthorized || status == .forbidden {
                 throw DrydockError(
-                    .unauthorized, "unauthorized: \(refusal.message ?? "incorrect username or password")",
+                    .unauthorized, "unauthorized: \(refusal.message ?? "authentication required")",
                     reason: user.map { "the registry does not accept the password of \($0.username)" },
                     remedy: "Log in again with 'docker login'.")
             }
@@ -193,7 +200,11 @@ final class Authorizer: Sendable {
         }
         let json = try ForeignAnswer.json(body, of: scheme.realm)
         guard let token = json["token"]?.string ?? json["access_token"]?.string, !token.isEmpty
-        else { throw DrydockError(.unavailable, "the token service gave no token") }
+        else {
+            throw DrydockError(
+                .unavailable, "authorization server did not include a token in the response",
+                reason: "the token service is \(scheme.realm)")
+        }
         // A token without a lifetime is good for a minute, says the specification.
         let seconds = max(json["expires_in"]?.int ?? 60, 1)
         return Token(header: "Bearer \(token)", goodUntil: began + .seconds(seconds * 9 / 10))

@@ -77,6 +77,12 @@ public struct CredentialStore: Sendable {
                 "Secret": .string(credentials.password),
             ]
             _ = try run(helper, "store", input: message.compact)
+            // The file says that there is a login, and nothing else of it, as Docker's client has it.
+            try change { config in
+                var auths = (config["auths"]?.pairs ?? []).filter { $0.key != key }
+                auths.append((key: key, value: .object([])))
+                return config.setting("auths", .object(auths))
+            }
             return
         }
         let auth = Base64.encode("\(credentials.username):\(credentials.password)".utf8)
@@ -93,9 +99,18 @@ public struct CredentialStore: Sendable {
         let config = try read()
         if let helper = helper(for: registry, in: config) {
             let key = Self.key(of: registry)
-            guard try ask(helper, about: key) != nil else { return false }
-            _ = try run(helper, "erase", input: key)
-            return true
+            let isKnown = try ask(helper, about: key) != nil
+            let listed = (config["auths"]?.pairs ?? []).map(\.key).filter { Self.registry(ofKey: $0) == registry }
+            for name in (isKnown ? [key] : []) + listed.filter({ $0 != key }) {
+                _ = try run(helper, "erase", input: name)
+            }
+            if !listed.isEmpty {
+                try change { config in
+                    let auths = (config["auths"]?.pairs ?? []).filter { !listed.contains($0.key) }
+                    return config.setting("auths", .object(auths))
+                }
+            }
+            return isKnown || !listed.isEmpty
         }
         guard Self.entry(for: registry, in: config) != nil else { return false }
         try change { config in

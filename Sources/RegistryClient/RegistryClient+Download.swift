@@ -25,10 +25,12 @@ extension RegistryClient {
                 continue
             }
             guard response.status.code == 200 else {
+                let body = (try? await response.body.collect(upTo: 64 << 10)).map { String(buffer: $0) } ?? ""
                 throw DrydockError(
-                    .unavailable,
+                    response.status.code == 404 ? .notFound : .unavailable,
                     "failed to GET \(address) with status \(response.status.code) "
-                        + response.status.reasonPhrase + ": " + address)
+                        + response.status.reasonPhrase + ": "
+                        + body.split(whereSeparator: \.isNewline).joined(separator: " "))
             }
             do {
                 for try await part in response.body { try await take(Array(part.readableBytesView)) }

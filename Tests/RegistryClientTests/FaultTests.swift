@@ -216,4 +216,30 @@ import Testing
             }
         }
     }
+
+    @Test(
+        "What a token service answers instead of a token is told in Docker's words",
+        arguments: [
+            (401, #"{"errors": [{"code":"UNAUTHORIZED", "message": "a message"}]}"#, "unauthorized: a message"),
+            (401, #"{"error": "unauthorized"}"#, "unauthorized: authentication required"),
+            (403, "no way", #"error parsing HTTP 403 response body: no JSON: "no way""#),
+            (
+                429, #"{"errors": [{"code":"TOOMANYREQUESTS","message":"out of tokens"}]}"#,
+                "toomanyrequests: out of tokens"
+            ),
+            (200, #"{"something": "wrong"}"#, "authorization server did not include a token in the response"),
+        ])
+    func tokenService(status: Int, body: String, message: String) async throws {
+        try await ScriptedServer.run { request, _ in
+            if request.uri.hasPrefix("/token") {
+                return ScriptedAnswer(HTTPResponseStatus(statusCode: status), body: Array(body.utf8))
+            }
+            let realm = "Bearer realm=\"http://\(request.headers["host"][0])/token\",service=\"s\""
+            return ScriptedAnswer(.unauthorized, headers: ["www-authenticate": realm])
+        } _: { server in
+            await #expect {
+                _ = try await read(server.client().stream(descriptor, of: name))
+            } throws: { ($0 as? DrydockError)?.message == message }
+        }
+    }
 }

@@ -301,7 +301,10 @@ final class Folder: Sendable {
             try Files.names(in: folder.path.appending("docker-credential-all.kept")) == ["https___index.docker.io_v1_"])
         let text = String(decoding: try Files.read(file), as: UTF8.self)
         #expect(!text.contains("secret"))
+        let auths: JSONValue = ["one.test": [:], "https://index.docker.io/v1/": [:]]
+        #expect(try JSONValue(parsing: text)["auths"] == auths)
         #expect(try store.erase("one.test"))
+        #expect(!String(decoding: try Files.read(file), as: UTF8.self).contains(#""one.test": {}"#))
         #expect(try store.credentials(for: "one.test") == nil)
         let missing = #expect(throws: DrydockError.self) { try store.credentials(for: "bad.test") }
         #expect(missing?.message.contains("docker-credential-missing") == true)
