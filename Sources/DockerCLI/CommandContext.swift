@@ -97,6 +97,9 @@ public struct CommandContext: Sendable {
         throw DrydockError(.unsupported, "open \(path): files cannot be written from here")
     }
 
+    /// The client's configuration, `config.json`; empty where there is none that can be read.
+    public var clientConfig: @Sendable () -> JSONValue = { .object([]) }
+
     /// Makes a context; see the properties for the meaning of each part.
     public init(
         engine: @escaping @Sendable () throws(DrydockError) -> any EngineOperations, output: OutputSink,

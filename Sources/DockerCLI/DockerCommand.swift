@@ -34,6 +34,15 @@ public enum DockerCommand {
         return invocation.spec.path
     }
 
+    /// The directory of `docker --config DIR`, as it was typed; nil without that flag.
+    public static func configDirectory(_ arguments: [String]) -> String? {
+        // Nearly no command has it, and reading a command line twice costs time.
+        guard arguments.first?.hasPrefix("-") == true,
+            case .run(let invocation) = CommandLineReader(table: .docker).read(arguments)
+        else { return nil }
+        return invocation.configDirectory
+    }
+
     /// The arguments with passwords replaced by `***`, for traces and histories.
     public static func withoutSecrets(_ arguments: [String]) -> [String] {
         guard arguments.first(where: { !$0.hasPrefix("-") }) == "login" else { return arguments }

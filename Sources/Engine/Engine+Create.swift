@@ -225,8 +225,8 @@ extension Engine {
                     isVolume: false, name: nil, isNamed: false, source: source, target: mount.target,
                     readOnly: mount.readOnly)
                 resolved.nonRecursive = mount.nonRecursive
-                if !mount.propagation.isEmpty { resolved.propagation = mount.propagation }
                 resolved.mode = mount.mode
+                if !mount.propagation.isEmpty { resolved.propagation = mount.propagation }
                 result.append(resolved)
             } else {
                 var resolved = try volume(mount.source, at: mount.target, readOnly: mount.readOnly)

@@ -92,7 +92,8 @@ extension Engine {
             "Runtimes": ["drydock": ["path": "drydock-monitor"]], "DefaultRuntime": "drydock",
             "Swarm": ["LocalNodeState": "inactive"], "LiveRestoreEnabled": true, "Isolation": "",
             "InitBinary": "",
-            "SecurityOptions": .strings(machine.isRoot ? ["name=cgroupns"] : ["name=rootless", "name=cgroupns"]),
+            "SecurityOptions": .strings(
+                ["name=seccomp,profile=builtin"] + (machine.isRoot ? [] : ["name=rootless"]) + ["name=cgroupns"]),
             "Warnings": nil, "ClientInfo": ["Version": .string(Self.dockerVersion), "Context": "default"],
         ]
     }

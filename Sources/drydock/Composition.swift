@@ -17,13 +17,17 @@ struct Composition: Sendable {
     /// The home's own hub.
     var hub: LocalHub { LocalHub(places: places, data: places.home.hub) }
 
+    /// The configuration of the docker client: credentials, formats.
+    var dockerConfig: FilePath {
+        places.environment["DOCKER_CONFIG"].flatMap { $0.isEmpty ? nil : FilePath($0).appending("config.json") }
+            ?? places.home.dockerConfig
+    }
+
     func engine() throws(DrydockError) -> Engine {
         let environment = places.environment
-        let config =
-            environment["DOCKER_CONFIG"].map { FilePath($0).appending("config.json") } ?? places.home.dockerConfig
         return try Engine(
             Engine.Configuration(
-                home: places.home, hub: try practiceHub(), executable: places.executable, dockerConfig: config,
+                home: places.home, hub: try practiceHub(), executable: places.executable, dockerConfig: dockerConfig,
                 programPath: (environment["PATH"] ?? "").split(separator: ":").map { FilePath(String($0)) }))
     }
 

@@ -27,13 +27,21 @@ enum DockerMain {
     static func run(
         _ arguments: [String], places: Places, engine ready: Engine? = nil, told: (Int32) -> Void = { _ in }
     ) async -> Int32 {
+        var (places, ready) = (places, ready)
+        if let directory = DockerCommand.configDirectory(arguments) {
+            var environment = places.environment
+            environment["DOCKER_CONFIG"] = Places.workingDirectory.pushing(FilePath(directory)).string
+            places = Places(places, home: places.home, environment: environment)
+            ready = nil
+        }
+        let (home, known) = (places, ready)
         let trace = Trace()
         let record = Mutex(TraceRecord())
         trace.listen { event in record.withLock { $0.add(event) } }
         var context = CommandContext(
             engine: { () throws(DrydockError) in
-                var engine = ready
-                if engine == nil { engine = try Composition(places: places).engine() }
+                var engine = known
+                if engine == nil { engine = try Composition(places: home).engine() }
                 guard let engine else { throw DrydockError(.internal, "no engine") }
                 opened.withLock { $0 = engine }
                 return engine
@@ -48,6 +56,12 @@ enum DockerMain {
                 FilePath(path), .writeOnly, options: [.create, .exclusiveCreate],
                 permissions: [.ownerReadWrite, .groupRead, .otherRead])
             try Files.write(bytes, to: file.number)
+        }
+        context.clientConfig = {
+            guard let bytes = try? Files.readIfPresent(Composition(places: home).dockerConfig),
+                let config = try? JSONValue(parsing: bytes), config.pairs != nil
+            else { return .object([]) }
+            return config
         }
         let complete = context
         let status = await BlockingWork.$mayBlock.withValue(true) {

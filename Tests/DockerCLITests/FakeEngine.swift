@@ -20,6 +20,7 @@ final class FakeEngine: EngineOperations {
         var exitStatus: Int32 = 0
         var loggedIn: String?
         var refusal: DrydockError?
+        var pruneFilters: Filters = [:]
     }
 
     let state = Mutex(State())
@@ -53,6 +54,7 @@ final class FakeEngine: EngineOperations {
     }
     func pruneImages(all: Bool, matching filters: Filters) throws(DrydockError) -> PruneReport<RemovedImage> {
         try note("prune images")
+        state.withLock { $0.pruneFilters = filters }
         return PruneReport(removed: [.untagged("x:1")], reclaimed: 1_982_298)
     }
     func pull(_ request: PullRequest, _ span: Span) async throws(DrydockError) -> [PullResult] {

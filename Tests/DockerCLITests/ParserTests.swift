@@ -190,4 +190,44 @@ struct ParserTests {
         #expect(HumanUnits.moment("2013-01-02T14:23:37+01:00", now: 0) == 1_357_133_017)
         #expect(HumanUnits.moment("yesterday", now: 0) == nil)
     }
+
+    @Test("Global flags stand before the command, and the client's configuration is where one of them says")
+    func global() {
+        #expect(DockerCommand.configDirectory(["--config", "/c", "-l", "debug", "images", "-q"]) == "/c")
+        #expect(DockerCommand.configDirectory(["--config=x", "-c=default", "ps"]) == "x")
+        #expect(DockerCommand.configDirectory(["images", "--config", "/c"]) == nil)
+        #expect(
+            DockerCommand.canonicalPath(["--context", "default", "--log-level=error", "ps"]) == ["container", "ls"])
+        for wrong in [["--config"], ["-l", "loud", "ps"], ["-c", "other", "ps"], ["--nope", "ps"]] {
+            #expect(DockerCommand.canonicalPath(wrong) == nil)
+        }
+    }
+
+    @Test("Formats and prune filters of the client's configuration count where the command line says nothing else")
+    func configured() async {
+        func run(_ line: String) async -> (output: String, filters: Filters) {
+            let engine = FakeEngine {
+                $0.images = [
+                    ImageSummary(
+                        id: FakeEngine.digest, repository: "alpine", tag: "3.5", digest: nil, created: 0, size: 1)
+                ]
+            }
+            let output = Mutex("")
+            var context = CommandContext(
+                engine: { engine },
+                output: OutputSink { bytes in output.withLock { $0 += String(decoding: bytes, as: UTF8.self) } },
+                errors: OutputSink { _ in }, terminal: TerminalTraits(), prompt: NoPrompt(), trace: Trace(),
+                environment: [:], workingDirectory: "/", now: { 0 }, readFile: { _ in [] })
+            context.clientConfig = {
+                ["imagesFormat": "{{.Repository}}!", "pruneFilters": ["label=keep", "until=1h", "bad"]]
+            }
+            _ = await DockerCommand.run(arguments: line.split(separator: " ").map(String.init), context: context)
+            return (output.withLock { $0 }, engine.state.withLock { $0.pruneFilters })
+        }
+        #expect(await run("images").output == "alpine!\n")
+        #expect(await run("images -q").output == "\(FakeEngine.digest.short)\n")
+        #expect(await run("images --format {{.Tag}}").output == "3.5\n")
+        #expect(await run("image prune -f").filters == ["label": ["keep"], "until": ["1h"]])
+        #expect(await run("image prune -f --filter label!=keep").filters == ["label!": ["keep"], "until": ["1h"]])
+    }
 }

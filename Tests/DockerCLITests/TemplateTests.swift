@@ -105,4 +105,28 @@ struct TemplateTests {
             _ = try Template(source).fill(TemplateSubject(document: TemplateTests.document))
         }
     }
+
+    @Test(
+        "Small structs of a document are printed as Go prints structs",
+        arguments: [
+            ("{{.HostConfig.RestartPolicy}}", "{no 0}"), ("{{range .Mounts}}{{.Mode}}{{end}}", "ro,z"),
+            ("{{.HostConfig.PortBindings}}", "map[80/tcp:[{ 8080}]]"),
+            ("{{.Mounts}}", "[{bind  /a /b  ro,z false rprivate}]"), ("{{(index .Mounts 0).Driver}}|", "|"),
+        ])
+    func structs(source: String, text: String) throws {
+        let document: JSONValue = [
+            "HostConfig": [
+                "RestartPolicy": ["Name": "no", "MaximumRetryCount": 0],
+                "PortBindings": ["80/tcp": [["HostIp": "", "HostPort": "8080"]]],
+            ],
+            "Mounts": [
+                [
+                    "Type": "bind", "Source": "/a", "Destination": "/b", "Mode": "ro,z", "RW": false,
+                    "Propagation": "rprivate",
+                ]
+            ],
+        ]
+        let subject = TemplateSubject(document: DocumentDefaults.filled(document), isTyped: true)
+        #expect(try Template(source).fill(subject) == text)
+    }
 }

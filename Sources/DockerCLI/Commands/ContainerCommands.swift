@@ -6,7 +6,7 @@ import OCI
 enum ContainerCommands {
     static func list(_ invocation: Invocation, _ context: CommandContext) async throws(Failure) -> Int32 {
         let last = invocation.bool("latest") ? 1 : invocation.int("last") ?? -1
-        let format = invocation.string("format")
+        let format = context.format(invocation, "psFormat")
         let quiet = invocation.bool("quiet")
         let wantsSizes = invocation.bool("size") || format?.contains(".Size") == true
         let engine = try context.open()
@@ -160,7 +160,7 @@ enum ContainerCommands {
             guard await context.confirm("WARNING! This will remove all stopped containers.") else { return 0 }
         }
         let engine = try context.open()
-        let filters = invocation.filters
+        let filters = context.pruneFilters(invocation)
         let report = try await blocking { () throws(DrydockError) in try engine.pruneContainers(matching: filters) }
         if !report.removed.isEmpty {
             context.output.line("Deleted Containers:")

@@ -20,7 +20,7 @@ enum ImageCommands {
             context.output.write(tree.text(images, all: invocation.bool("all")))
             return 0
         }
-        let format = invocation.string("format")
+        let format = context.format(invocation, "imagesFormat")
         let isTable = format.map { $0.isEmpty || $0.hasPrefix("table") } ?? true
         let showsDigests = (isTable && invocation.bool("digests")) || format?.contains("{{.Digest}}") == true
         let listing = ImageListings.images(digests: invocation.bool("digests"))
@@ -111,7 +111,7 @@ enum ImageCommands {
             guard await context.confirm(warning) else { return 0 }
         }
         let engine = try context.open()
-        let filters = invocation.filters
+        let filters = context.pruneFilters(invocation)
         let report = try await blocking { () throws(DrydockError) in
             try engine.pruneImages(all: all, matching: filters)
         }

@@ -30,6 +30,28 @@ func blocking<Value: Sendable>(
 }
 
 extension CommandContext {
+    /// The format of a list: that of `--format`, else the one that the client's configuration names for the list.
+    func format(_ invocation: Invocation, _ key: String) -> String? {
+        if let format = invocation.string("format"), !format.isEmpty { return format }
+        let configured = invocation.bool("quiet") ? nil : clientConfig()[key]?.string
+        return configured.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// The filters of a prune: those that were given, and those of the client's configuration (`pruneFilters`) that
+    /// they do not contradict.
+    func pruneFilters(_ invocation: Invocation) -> Filters {
+        var filters = invocation.filters
+        let given = filters
+        for text in (clientConfig()["pruneFilters"]?.array ?? []).compactMap(\.string) {
+            let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            guard parts.count == 2 else { continue }
+            let opposite = ["label": "label!", "label!": "label"][parts[0]]
+            if let opposite, given[opposite]?.contains(parts[1]) == true { continue }
+            filters[parts[0], default: []].append(parts[1])
+        }
+        return filters
+    }
+
     /// Opens the engine.
     func open() throws(Failure) -> any EngineOperations {
         do { return try engine() } catch { throw .client(error) }

@@ -112,12 +112,21 @@ enum SystemCommands {
         plain(1, "Logging Driver", "LoggingDriver")
         plain(1, "Cgroup Driver", "CgroupDriver")
         plain(1, "Cgroup Version", "CgroupVersion")
+        if document["Plugins"] != nil { text += " Plugins:\n" }
+        for kind in ["Volume", "Network", "Authorization", "Log"] {
+            let names = (document.at("Plugins.\(kind)")?.array ?? []).compactMap(\.string)
+            if !names.isEmpty { line(2, kind, names.joined(separator: " ")) }
+        }
+        line(1, "Swarm", document.at("Swarm.LocalNodeState")?.string)
+        line(1, "Runtimes", document["Runtimes"]?.pairs?.map(\.key).sorted().joined(separator: " "))
         plain(1, "Default Runtime", "DefaultRuntime")
         let options = (document["SecurityOptions"]?.array ?? []).compactMap(\.string)
         if !options.isEmpty { text += " Security Options:\n" }
         for option in options {
-            let name = option.hasPrefix("name=") ? String(option.dropFirst(5)) : option
-            text += "  \(name.split(separator: ",").first ?? "")\n"
+            for part in option.split(separator: ",") {
+                if part.hasPrefix("name=") { text += "  \(part.dropFirst(5))\n" }
+                if part.hasPrefix("profile=") { text += "   Profile: \(part.dropFirst(8))\n" }
+            }
         }
         plain(1, "Kernel Version", "KernelVersion")
         plain(1, "Operating System", "OperatingSystem")
@@ -136,6 +145,7 @@ enum SystemCommands {
         plain(1, "Registry", "IndexServerAddress")
         plain(1, "Experimental", "ExperimentalBuild")
         text += registries(document["RegistryConfig"])
+        plain(1, "Live Restore Enabled", "LiveRestoreEnabled")
         let warnings = (document["Warnings"]?.array ?? []).compactMap(\.string)
         return text + warnings.map { "\n" + $0 }.joined() + (warnings.isEmpty ? "" : "\n")
     }

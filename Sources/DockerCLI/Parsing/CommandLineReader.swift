@@ -19,15 +19,37 @@ struct CommandLineReader {
     /// Reads the words after `docker`.
     func read(_ words: [String]) -> Meaning {
         var rest = words[...]
+        var config: String?
         while let word = rest.first, word.hasPrefix("-"), word != "-" {
             switch word {
             case "--help": return .help(path: [], toErrors: false, deprecatedLetter: false)
             case "-h": return .help(path: [], toErrors: false, deprecatedLetter: true)
             case "-v", "--version": return .version
             case "-D", "--debug", "--debug=true", "--debug=false": rest.removeFirst()
-            default: return .wrong(wrongGlobalFlag(word))
+            default:
+                guard let flag = GlobalFlag(word) else { return .wrong(wrongGlobalFlag(word)) }
+                rest.removeFirst()
+                guard let value = flag.value ?? rest.popFirst() else {
+                    let message = word.hasPrefix("--") ? word : "'\(word.suffix(1))' in \(word)"
+                    return .wrong(
+                        .usage(
+                            WrongUsage(
+                                message: "flag needs an argument: \(message)", path: [],
+                                synopsis: "docker [OPTIONS] COMMAND [ARG...]", status: 125)))
+                }
+                if let failure = flag.problem(value) { return .wrong(failure) }
+                if flag.name == "config" { config = value }
             }
         }
+        guard let config else { return command(rest) }
+        guard case .run(var invocation) = command(rest) else { return command(rest) }
+        invocation.configDirectory = config
+        return .run(invocation)
+    }
+
+    /// Reads what follows the global flags.
+    private func command(_ words: ArraySlice<String>) -> Meaning {
+        var rest = words
         guard let first = rest.popFirst() else { return .help(path: [], toErrors: true, deprecatedLetter: false) }
         if first == "help" { return help(of: Array(rest)) }
         if table.group(first) != nil { return member(of: first, rest) }

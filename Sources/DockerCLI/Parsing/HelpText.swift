@@ -43,7 +43,10 @@ struct HelpText {
 
     /// The flags that stand before a command.
     static let globalFlags = [
+        Flag("config", nil, .string, "Location of client config files"),
+        Flag("context", "c", .string, "Name of the context to use: \"default\" is the only one"),
         Flag("debug", "D", "Enable debug mode"),
+        Flag("log-level", "l", .string, "Set the logging level (\"debug\", \"info\", \"warn\", \"error\", \"fatal\")"),
         Flag("version", "v", "Print version information and quit"),
     ]
 

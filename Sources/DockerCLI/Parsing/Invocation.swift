@@ -11,6 +11,8 @@ struct Invocation: Sendable {
     var given: [String: [String]] = [:]
     /// The arguments.
     var arguments: [String] = []
+    /// The directory of `docker --config DIR`, as it was typed.
+    var configDirectory: String?
     /// What the command is traced under.
     var span = Span.none
 

@@ -89,9 +89,9 @@ enum DocumentDefaults {
                         return (key, .object(pairs.map { ($0.key, $0.value.pairs?.isEmpty == true ? "{}" : $0.value) }))
                     }
                     if times.contains(key), let time = value.int { return (key, .string(duration(time))) }
-                    return (key, filled(value))
+                    return (key, filled(GoStructs.completed(value)))
                 })
-        case .array(let items): .array(items.map(filled))
+        case .array(let items): .array(items.map { filled(GoStructs.completed($0)) })
         default: value
         }
     }

@@ -23,6 +23,8 @@ extension TemplateRun {
         case .double(let number): JSONValue.double(number).compact
         case .string(let text): text
         case .array(let items): "[" + items.map { display($0, nested: true) }.joined(separator: " ") + "]"
+        case .object(let pairs) where GoStructs.contains(value):
+            "{" + pairs.map { display($0.value, nested: true) }.joined(separator: " ") + "}"
         case .object(let pairs):
             "map["
                 + pairs.sorted { $0.key < $1.key }.map { "\($0.key):\(display($0.value, nested: true))" }
