@@ -186,6 +186,12 @@ extension Advice {
         Entry(
             "docker load takes what docker save writes; docker import takes other tar archives.",
             "docker load prend ce que docker save écrit ; docker import prend les autres archives tar."),
+        Entry("it stands for an image without any file", "ce nom est celui d’une image sans aucun fichier"),
+        Entry(
+            "docker import makes an image from a tar archive, without another one below it.",
+            "docker import fait une image d’une archive tar, sans autre image en dessous."),
+        Entry("the token service {} answers with something else", "le service de jetons {} répond autre chose"),
+        Entry("the token service is {}", "le service de jetons est {}"),
         Entry(
             "docker import takes a tar archive of a file system, compressed or not.",
             "docker import prend l’archive tar d’un système de fichiers, compressée ou non."),
