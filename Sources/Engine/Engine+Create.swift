@@ -234,7 +234,8 @@ extension Engine {
                 result.append(resolved)
             }
         }
-        for target in image.volumes.map(Self.clean) where !result.contains(where: { $0.target == target }) {
+        for target in image.volumes.map(Self.clean)
+        where !result.contains(where: { $0.target == target }) && request.tmpfs[target] == nil {
             result.append(try volume(nil, at: target, readOnly: false))
         }
         return result

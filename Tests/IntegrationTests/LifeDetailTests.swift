@@ -1,4 +1,5 @@
 import Foundation
+import Linux
 import Testing
 
 /// What Docker's own integration tests ask of the life cycle.
@@ -109,6 +110,23 @@ struct LifeDetailTests {
                 "invalid container format container:<name|id>"))
     }
 
+    @Test("Where nobody names detach keys, those of Docker's config.json hold", arguments: Actor.available)
+    func detachKeys(actor: Actor) throws {
+        let it = try Drydock.withAlpine(actor)
+        _ = Bench.run(
+            Bench.prefix(actor) + [
+                "sh", "-c",
+                "mkdir -p \(it.home)/docker && echo '{\"detachKeys\": \"ctrl-e,f\"}' >\(it.home)/docker/config.json",
+            ])
+        #expect(it.docker("run", "-dit", "--name", "kk", "--network", "none", "alpine:3.5", "cat").status == 0)
+        let screen = try Screen(it, ["attach", "kk"])
+        screen.type("hello\r")
+        #expect(screen.waitFor("hello"))
+        screen.type("\u{5}f")
+        #expect(screen.waitFor("read escape sequence") && screen.end == .exited(1))
+        #expect(it.inspect("kk", "{{.State.Status}}") == "running")
+    }
+
     @Test("Mounts are told apart by where they lie", arguments: Actor.available)
     func mounts(actor: Actor) throws {
         let it = try Drydock.withAlpine(actor)
@@ -120,6 +138,10 @@ struct LifeDetailTests {
                 "Duplicate mount point: /a"))
         #expect(it.docker("create", "--name", "aa", "-v", "/tmp:/a/:ro,z", "alpine:3.5").status == 0)
         #expect(it.inspect("aa", "{{range .Mounts}}{{.Destination}} {{.Mode}} {{.RW}}{{end}}") == "/a ro,z false")
+        // What is in memory is no volume, though the image has one there.
+        _ = it.docker("commit", "-c", "VOLUME /data", "aa", "with-volume")
+        #expect(it.docker("create", "--name", "bb", "--tmpfs", "/data", "with-volume").status == 0)
+        #expect(it.inspect("bb", "{{len .Mounts}}") == "0")
         #expect(it.inspect("aa", "{{.HostConfig.Binds}}") == "[/tmp:/a:ro,z]")
     }
 
