@@ -70,7 +70,8 @@ extension Engine {
         let registered = try lease.register(
             NewImage(
                 config: Array(image.json.compact.utf8),
-                references: request.reference.map { [$0.withDefaultTag] } ?? [], parent: record.image))
+                references: request.reference.map { [$0.withDefaultTag] } ?? [], parent: record.image, isTaggedNow: true
+            ))
         return registered.id
     }
 

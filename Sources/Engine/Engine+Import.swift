@@ -61,7 +61,8 @@ extension Engine {
         var config = config
         config.diffIDs = [layer.diffID]
         let image = NewImage(
-            config: Array(config.json.compact.utf8), references: request.reference.map { [$0.withDefaultTag] } ?? [])
+            config: Array(config.json.compact.utf8), references: request.reference.map { [$0.withDefaultTag] } ?? [],
+            isTaggedNow: true)
         return try lease.register(image).id
     }
 

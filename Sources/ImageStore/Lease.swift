@@ -234,6 +234,7 @@ public final class Lease: Sendable {
             }
             try database.insert(image, id, config, chain, size)
             for reference in image.references { try database.name(id, reference) }
+            if image.isTaggedNow, !image.references.isEmpty { try database.noteTag(id) }
             try database.endKeeping(chain)
             guard let record = try database.image(id) else {
                 throw DrydockError(.internal, "an image that was just registered is missing")

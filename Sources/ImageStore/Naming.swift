@@ -10,6 +10,7 @@ extension ImageStore {
         try writeDurably { database in
             guard try database.image(id) != nil else { throw DrydockError(.notFound, "No such image: \(id)") }
             try database.name(id, reference)
+            try database.noteTag(id)
         }
     }
 
@@ -40,6 +41,10 @@ extension Database {
         try execute(
             sql: "INSERT OR REPLACE INTO names (name, repository, image) VALUES (?, ?, ?)",
             arguments: [name.description, name.name, id.description])
+    }
+
+    /// Notes that an image is given a tag now.
+    func noteTag(_ id: Digest) throws {
         try execute(
             sql: "UPDATE images SET tagged = ? WHERE id = ?",
             arguments: [Int64(Date().timeIntervalSince1970), id.description])

@@ -134,15 +134,18 @@ public struct NewImage: Sendable {
     public var references: [Reference]
     /// The image it was made from, for `commit` and builds.
     public var parent: Digest?
+    /// Whether it is tagged now, as by `docker tag`; a name that comes with an image from elsewhere is older.
+    public var isTaggedNow: Bool
 
     /// Makes a description.
     public init(
         config: [UInt8], manifest: (bytes: [UInt8], mediaType: MediaType)? = nil, references: [Reference] = [],
-        parent: Digest? = nil
+        parent: Digest? = nil, isTaggedNow: Bool = false
     ) {
         self.config = config
         self.manifest = manifest
         self.references = references
         self.parent = parent
+        self.isTaggedNow = isTaggedNow
     }
 }

@@ -19,13 +19,19 @@ final class LayerDirectories {
     }
 
     let members: [Member]
+    /// Held by the roots: a deep tree of many layers keeps thousands of directories open.
+    private let limit: DescriptorLimit?
 
-    private init(members: [Member]) { self.members = members }
+    private init(members: [Member], limit: DescriptorLimit? = nil) {
+        self.members = members
+        self.limit = limit
+    }
 
     deinit { for member in members { FileAt.close(member.fd) } }
 
     /// Opens the roots of layers; those below an opaque one are hidden.
     static func roots(_ layers: [FilePath]) throws(DrydockError) -> LayerDirectories {
+        let limit = DescriptorLimit()
         var members: [Member] = []
         for (number, layer) in layers.enumerated() {
             do throws(Errno) {
@@ -38,7 +44,7 @@ final class LayerDirectories {
                 throw systemFailure(error, "open layer", text: layer.string)
             }
         }
-        return LayerDirectories(members: members)
+        return LayerDirectories(members: members, limit: limit)
     }
 
     /// What overlayfs would show at a name.

@@ -133,7 +133,7 @@ struct MountOptions {
                 switch word {
                 case "bind": isBind = true
                 case "rbind": (isBind, isRecursive) = (true, true)
-                case "defaults", "", "tmpcopyup", "copy-symlink", "idmap", "ridmap": break
+                case "defaults", "", "tmpcopyup", "copy-symlink": break
                 default: data.append(word)
                 }
             }

@@ -215,6 +215,8 @@ struct RuntimeConfigTests {
             }
             #expect(asked.status == status && (status == 0) != asked.errors.contains(action), "\(asked.all)")
         }
+        let mapped = try bundle.run("true") { $0.add(mount: "/mnt", "bind", bundle.path + "/data", ["bind", "idmap"]) }
+        #expect(mapped.status == 1 && mapped.errors.contains("id-mapped mounts"), "\(mapped.all)")
         let maps = try bundle.run("true") {
             $0.set("linux.namespaces", ["user", "mount", "pid"].map { ["type": $0] })
             $0.set("hostname", "")

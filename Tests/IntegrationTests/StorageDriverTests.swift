@@ -247,4 +247,27 @@ struct StorageDriverTests {
         #expect(outcome.status != 0)
         #expect(outcome.all.contains("overlay2, fuse-overlayfs, vfs"), "\(outcome.all)")
     }
+
+    @Test("Deep directories below many layers need no more open files than a user has", arguments: Actor.available)
+    func manyDirectories(actor: Actor) throws {
+        let it = try Drydock.withAlpine(actor)
+        let deep = (1...20).map { "d\($0)" }.joined(separator: "/")
+        var image = "alpine:3.5"
+        for number in 1...8 {
+            let script = "mkdir -p /\(deep) && echo \(number) > /\(deep)/\(number)"
+            try #require(
+                it.docker("run", "--name", "c\(number)", "--network", "none", image, "sh", "-c", script).status == 0)
+            image = "deep:\(number)"
+            try #require(it.docker("commit", "c\(number)", image).status == 0)
+        }
+        let last = it.docker(
+            "run", "--name", "last", "--network", "none", image, "sh", "-c", "rm /\(deep)/3; ulimit -Sn")
+        let few = ["sh", "-c", "ulimit -Sn 80 && exec \"$@\"", "sh"]
+        let diff = Bench.run(few + it.command(["docker", "diff", "last"]))
+        #expect(diff.status == 0 && diff.output.hasSuffix("D /\(deep)/3\n"), "\(diff.all)")
+        // What a container may open is not what this process took for itself.
+        let inside = Bench.run(
+            few + it.command(["docker", "run", "--rm", "--network", "none", image, "sh", "-c", "ulimit -Sn"]))
+        #expect(last.status == 0 && inside.output == "80\n", "\(inside.all)")
+    }
 }

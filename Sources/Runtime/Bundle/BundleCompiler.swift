@@ -48,7 +48,8 @@ struct BundleCompiler {
             if mount["destination"]?.string == "/" {
                 throw Self.wrong("config.json: a mount cannot have / as its destination")
             }
-            if mount["uidMappings"]?.array?.isEmpty == false {
+            let options = strings("options", in: mount)
+            if mount["uidMappings"]?.array?.isEmpty == false || options.contains(where: ["idmap", "ridmap"].contains) {
                 throw DrydockError(.unsupported, "config.json: id-mapped mounts are not supported")
             }
         }
