@@ -47,7 +47,8 @@ public enum HostArchive {
     public static func unpack(into directory: String, from archive: Int32) throws(DrydockError) {
         let place = try OwnedDescriptor.open(FilePath(directory), .readOnly)
         defer { place.close() }
-        var extractor = ResourceExtractor(root: place.number, base: "", followsLinks: false, owner: .caller)
+        var extractor = ResourceExtractor(
+            root: place.number, base: "", shown: directory, followsLinks: false, owner: .caller)
         try extractor.extract(from: Engine.reader(archive))
     }
 }

@@ -22,6 +22,7 @@ public struct ResourceExtractor {
 
     private let root: Int32
     private let base: String
+    private let shown: String
     private let followsLinks: Bool
     private let owner: Owner
     private let devices: Set<UInt64>?
@@ -31,13 +32,17 @@ public struct ResourceExtractor {
     /// - Parameters:
     ///   - root: the directory that nothing leaves.
     ///   - base: the path in the root below which everything is put.
+    ///   - shown: what that place is called in messages; nil for the path itself.
     ///   - followsLinks: whether links to directories on the way are followed (inside the root), or are an error.
     ///   - devices: the file systems that are written; what belongs on others is left out. Nil for all.
     public init(
-        root: Int32, base: String, followsLinks: Bool, owner: Owner, devices: Set<UInt64>? = nil
+        root: Int32, base: String, shown: String? = nil, followsLinks: Bool, owner: Owner,
+        devices: Set<UInt64>? = nil
     ) {
         self.root = root
         self.base = base
+        let place = shown ?? base
+        self.shown = place.count > 1 && place.hasSuffix("/") ? String(place.dropLast()) : place
         self.followsLinks = followsLinks
         self.owner = owner
         self.devices = devices
@@ -86,10 +91,10 @@ public struct ResourceExtractor {
             try make(item, name, parent, reader)
         } catch {
             switch error.rawValue {
-            case EISDIR: throw Self.refused("cannot overwrite directory", path, "with non-directory", base)
-            case ENOTDIR: throw Self.refused("cannot overwrite non-directory", path, "with directory", base)
+            case EISDIR: throw Self.refused("cannot overwrite directory", path, "with non-directory", shown)
+            case ENOTDIR: throw Self.refused("cannot overwrite non-directory", path, "with directory", shown)
             case EBUSY:
-                let whole = (base == "/" ? "" : base) + "/" + Self.text(path)
+                let whole = (shown == "/" ? "" : shown) + "/" + Self.text(path)
                 throw DrydockError(
                     .conflict, "unlinkat \(whole): device or resource busy",
                     reason: "a file is mounted there, so it cannot be replaced", errno: EBUSY)
@@ -99,9 +104,9 @@ public struct ResourceExtractor {
         if item.type == S_IFDIR { try settle(item, path) }
     }
 
-    private static func refused(_ start: String, _ path: [[CChar]], _ middle: String, _ base: String) -> DrydockError {
-        let whole = (base == "/" ? "" : base) + "/" + Self.text(path)
-        return DrydockError(.conflict, "\(start) \"\(whole)\" \(middle) \"\(base)\"")
+    private static func refused(_ start: String, _ path: [[CChar]], _ middle: String, _ place: String) -> DrydockError {
+        let whole = (place == "/" ? "" : place) + "/" + Self.text(path)
+        return DrydockError(.conflict, "\(start) \"\(whole)\" \(middle) \"\(place)\"")
     }
 
     private var problem: DrydockError?

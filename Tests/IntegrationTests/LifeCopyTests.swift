@@ -183,4 +183,21 @@ struct LifeCopyTests {
         #expect(it.docker("cp", "\(here)/file", "vol:/fixed/new").errors.contains("mounted volume is marked read-only"))
         #expect(it.docker("cp", "\(here)/file", "vol:/tmp").errors.contains("container rootfs is marked read-only"))
     }
+
+    @Test(
+        "A copy onto what it cannot replace names both places",
+        arguments: Actor.available)
+    func conflicts(actor: Actor) throws {
+        let it = try Drydock.withAlpine(actor)
+        let here = try folder(it, actor, "mkdir -p out/passwd d/x")
+        #expect(it.docker("create", "--name", "box", "--network", "none", "alpine:3.5", "true").status == 0)
+        // It is the command that unpacks here, so no daemon is named.
+        let words = "cannot overwrite directory \"\(here)/out/passwd\" with non-directory \"\(here)/out\""
+        for target in ["out", "out/"] {
+            let host = it.docker("cp", "box:/etc/passwd", "\(here)/\(target)")
+            #expect(host.status == 1 && host.errors.hasPrefix(words), "\(host.all)")
+        }
+        let inside = it.docker("cp", "\(here)/d/x", "box:/etc/passwd")
+        #expect(inside.status == 1 && inside.errors.contains("cannot copy directory"), "\(inside.all)")
+    }
 }

@@ -74,6 +74,7 @@ enum CopyCommands {
         let (directory, name) = try prepare(facts, try hostTarget(target))
         let newName = name ?? (facts.newName.isEmpty ? nil : facts.newName)
         let size = try await transfer(
+            host: .consuming,
             { write throws(DrydockError) in try engine.archive(container, from, as: newName, write) },
             { read throws(DrydockError) in try HostArchive.unpack(into: directory, from: read) })
         report(size, to: destination, invocation, context)
@@ -134,6 +135,7 @@ enum CopyCommands {
         let (place, base) = CopyPath.split(source.path)
         let newName = name ?? (source.newName.isEmpty ? base : source.newName)
         let size = try await transfer(
+            host: .producing,
             { write throws(DrydockError) in try HostArchive.pack(base, in: place, as: newName, write) },
             { read throws(DrydockError) in
                 try engine.extract(container, directory, from: read, chowns: chowns)
@@ -207,8 +209,12 @@ enum CopyCommands {
         return path.hasSuffix("/") && whole != "/" ? whole + "/" : whole
     }
 
+    private enum End { case producing, consuming }
+
     /// Joins one who writes an archive and one who reads it. Returns how many bytes went through.
+    /// - Parameter host: which of them is the command itself, and not the engine.
     private static func transfer(
+        host: End,
         _ produce: @escaping @Sendable (_ write: ([UInt8]) throws(DrydockError) -> Void) throws(DrydockError) -> Void,
         _ consume: @escaping @Sendable (_ read: Int32) throws(DrydockError) -> Void
     ) async throws(Failure) -> Int64 {
@@ -232,9 +238,14 @@ enum CopyCommands {
         }
         let (writer, reader) = await (produced, consumed)
         // One who reads and fails breaks the pipe of the one who writes.
-        if case .failure(let failure) = writer, failure.error?.errno != EPIPE { throw failure }
-        if case .failure(let failure) = reader { throw failure }
-        do { return try writer.get() } catch { throw error }
+        func words(_ failure: Failure, of end: End) -> Failure {
+            if end == host, case .daemon(let error) = failure { .client(error) } else { failure }
+        }
+        if case .failure(let failure) = writer, failure.error?.errno != EPIPE {
+            throw words(failure, of: .producing)
+        }
+        if case .failure(let failure) = reader { throw words(failure, of: .consuming) }
+        do { return try writer.get() } catch { throw words(error, of: .producing) }
     }
 
     private static func attempt(
