@@ -24,7 +24,7 @@ extension Engine {
         options.stdin = request.stdin
         options.detachKeys = request.detachKeys
         options.signalProxy = false
-        let attach = try runtimeOptions(options)
+        let attach = try options.forRuntime()
         let work = span.begin("exec", TraceFact("command", .text(request.command.joined(separator: " "))))
         do throws(DrydockError) {
             let session = try runtime.exec(record.id, spec, attach: attach, span: work)

@@ -28,7 +28,7 @@ extension Engine {
         }
         let work = span.begin("container.start", TraceFact("id", .text(String(record.id.prefix(12)))))
         let session: ContainerSession
-        let options = try attach.map { options throws(DrydockError) in try runtimeOptions(options) }
+        let options = try attach?.forRuntime()
         do {
             let spec = try specification(record, document, lowers: fresh?.lowers, isFresh: fresh != nil)
             if attach != nil { self.record("attach", record, document) }
@@ -73,7 +73,7 @@ extension Engine {
     private func join(
         _ record: ContainerRecord, _ document: ContainerDocument, _ options: AttachOptions
     ) throws(DrydockError) -> Int32? {
-        let session = try runtime.attach(record.id, try runtimeOptions(options))
+        let session = try runtime.attach(record.id, try options.forRuntime())
         self.record("attach", record, document)
         return try finish(session, record, document)
     }
@@ -279,19 +279,6 @@ extension Engine {
         env.removeAll { $0 == "HOME=" }
         if !env.contains(where: { $0.hasPrefix("HOME=") }) { env.append("HOME=\(home)") }
         return env
-    }
-}
-
-extension Engine {
-    /// Where nobody names detach keys, those of Docker's `config.json` hold (`detachKeys`).
-    func runtimeOptions(_ options: AttachOptions) throws(DrydockError) -> Runtime.AttachOptions {
-        var options = options
-        if options.stdin, options.detachKeys?.isEmpty != false,
-            let bytes = try? Files.read(configuration.dockerConfig), let file = try? JSONValue(parsing: bytes)
-        {
-            options.detachKeys = file["detachKeys"]?.string
-        }
-        return try options.forRuntime()
     }
 }
 

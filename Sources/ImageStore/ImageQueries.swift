@@ -49,16 +49,4 @@ extension ImageStore {
             return found
         }
     }
-
-    /// All unpacked layers, in no particular order.
-    public func allLayers() throws(DrydockError) -> [LayerRecord] {
-        try read { database in
-            try Row.fetchAll(database, sql: "SELECT chain, diff, parent, size FROM layers").map { row in
-                let chain = try Digest(row[0] as String)
-                return LayerRecord(
-                    chainID: chain, diffID: try Digest(row[1] as String),
-                    parent: try (row[2] as String?).map { try Digest($0) }, size: row[3], directory: directory(chain))
-            }
-        }
-    }
 }

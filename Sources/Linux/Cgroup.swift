@@ -122,9 +122,7 @@ public final class ContainerCgroup: Sendable {
     public init(
         path: String, settings: [CgroupSetting], devices: [DeviceRule], everywhere: Bool = false
     ) throws(DrydockError) {
-        // Nothing is above the root of the tree, as with Docker.
-        let rooted = FilePath(path.hasPrefix("/") ? path : "/drydock/" + path).lexicallyNormalized()
-        let name = FilePath(root: nil, rooted.components)
+        let name = Self.name(path)
         guard !name.isEmpty else {
             throw DrydockError(.invalidArgument, "invalid cgroup path: \(path)", exitStatus: 125)
         }
@@ -140,7 +138,7 @@ public final class ContainerCgroup: Sendable {
                 birthplace = directory
                 try Self.write(settings) { (_: String) throws(DrydockError) in directory }
             case .separate(let trees):
-                let hybrid: FilePath = "/sys/fs/cgroup/unified"
+                let hybrid = Self.hybrid
                 if Files.exists(hybrid.appending("cgroup.procs")) {
                     let directory = hybrid.pushing(name)
                     try Files.makeDirectories(directory)
@@ -198,14 +196,23 @@ public final class ContainerCgroup: Sendable {
         others = places
     }
 
+    /// The tree of version 2 beside those of version 1.
+    private static let hybrid: FilePath = "/sys/fs/cgroup/unified"
+
+    /// Where in a tree a path lies: nothing is above the root of the tree, as with Docker.
+    private static func name(_ path: String) -> FilePath {
+        let rooted = FilePath(path.hasPrefix("/") ? path : "/drydock/" + path).lexicallyNormalized()
+        return FilePath(root: nil, rooted.components)
+    }
+
     /// The directories that `init(path:settings:devices:everywhere:)` makes for a path in every tree.
     public static func directories(path: String) -> [FilePath] {
-        let name = FilePath(String(path.drop { $0 == "/" })).lexicallyNormalized()
+        let name = Self.name(path)
         switch Cgroups.layout(everything: true) {
         case .absent: return []
         case .unified(let root): return [Cgroups.parent(root).pushing(name)]
         case .separate(let trees):
-            let all = trees.sorted { $0.key < $1.key }.map(\.value) + ["/sys/fs/cgroup/unified"]
+            let all = trees.sorted { $0.key < $1.key }.map(\.value) + [hybrid]
             return all.map { $0.pushing(name) }.filter { Files.exists($0) }
         }
     }

@@ -62,12 +62,7 @@ struct RuntimeMountTests {
         arguments: Actor.available, ["overlay2", "vfs"])
     func initFiles(actor: Actor, driver: String) throws {
         let it = try Drydock.withAlpine(actor)
-        func docker(_ words: String...) -> Outcome {
-            let command = it.command(["docker"] + words)
-            let place = command.firstIndex { $0.hasPrefix("DRYDOCK_HOME=") } ?? 0
-            return Bench.run(
-                Array(command[..<place]) + ["DRYDOCK_STORAGE_DRIVER=\(driver)"] + Array(command[place...]))
-        }
+        func docker(_ words: String...) -> Outcome { it.docker(words, driver: driver) }
         let made = docker(
             "run", "--name", "it", "--network", "none", "alpine:3.5", "sh", "-c",
             "stat -c %a%s /.dockerenv; readlink /etc/mtab")

@@ -100,12 +100,7 @@ struct SameLayerTests {
         var trees: Set<String> = []
         for `case` in StorageDriverTests.cases {
             let drydock = try Drydock(`case`.actor, content: false)
-            func docker(_ arguments: String...) -> Outcome {
-                let words = drydock.command(["docker"] + arguments)
-                let place = words.firstIndex { $0.hasPrefix("DRYDOCK_HOME=") } ?? 0
-                return Bench.run(
-                    Array(words[..<place]) + ["DRYDOCK_STORAGE_DRIVER=\(`case`.driver)"] + Array(words[place...]))
-            }
+            func docker(_ arguments: String...) -> Outcome { drydock.docker(arguments, driver: `case`.driver) }
             let archive = drydock.home + "/tree.tar"
             let made = Bench.run(
                 Bench.prefix(`case`.actor) + ["python3", "-c", Self.generator, "\(seed)", archive])

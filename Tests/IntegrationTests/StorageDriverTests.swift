@@ -21,12 +21,7 @@ struct StorageDriverTests {
     @Test("a container changes files, shows it in diff, and commits it; what was deleted stays so", arguments: cases)
     func changes(case: Case) throws {
         let drydock = try Drydock(`case`.actor)
-        func docker(_ arguments: String...) -> Outcome {
-            let words = drydock.command(["docker"] + arguments)
-            let place = words.firstIndex { $0.hasPrefix("DRYDOCK_HOME=") } ?? 0
-            return Bench.run(
-                Array(words[..<place]) + ["DRYDOCK_STORAGE_DRIVER=\(`case`.driver)"] + Array(words[place...]))
-        }
+        func docker(_ arguments: String...) -> Outcome { drydock.docker(arguments, driver: `case`.driver) }
         #expect(docker("pull", "-q", "busybox").status == 0)
         let script = """
             echo new > /new; rm /etc/passwd; mkdir /dir; echo x > /dir/file; ln /dir/file /dir/link; ln -s to /symbolic
@@ -68,44 +63,54 @@ struct StorageDriverTests {
         #expect(!mounts.contains(drydock.home), "something is still mounted")
     }
 
-    /// An archive as `docker save` writes it, with busybox in the first of so many layers, and a file in each other one.
-    private static let archiveWriter = """
-        import hashlib, io, json, sys, tarfile
-        count, path = int(sys.argv[1]), sys.argv[2]
-        archive = tarfile.open(path, "w")
+    /// What the scripts below write an archive of an image with, as `docker load` takes it; its path is the first argument.
+    private static let imageWriter = """
+        import hashlib, io, json, os, sys, tarfile
+        archive = tarfile.open(sys.argv[1], "w")
+        names, diffs = [], []
         def put(name, data):
             info = tarfile.TarInfo(name)
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
-        names, diffs = [], []
-        for number in range(count):
+        def layer(fill):
             buffer = io.BytesIO()
-            layer = tarfile.open(fileobj=buffer, mode="w")
-            if number == 0:
-                layer.add("/bin/busybox", "bin/busybox")
-                link = tarfile.TarInfo("bin/sh")
-                link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-                layer.addfile(link)
-            else:
-                info = tarfile.TarInfo("files/%d" % number)
-                info.size = 1
-                layer.addfile(info, io.BytesIO(b"x"))
-            layer.close()
+            with tarfile.open(fileobj=buffer, mode="w") as content:
+                fill(content)
             diffs.append("sha256:" + hashlib.sha256(buffer.getvalue()).hexdigest())
-            names.append("%d.tar" % number)
+            names.append("%d.tar" % len(names))
             put(names[-1], buffer.getvalue())
-        machine = {"x86_64": "amd64", "aarch64": "arm64"}[__import__("os").uname().machine]
-        put("config.json", json.dumps({"architecture": machine, "os": "linux", "config": {}, "rootfs": {
-            "type": "layers", "diff_ids": diffs}}).encode())
-        put("manifest.json", json.dumps([{"Config": "config.json", "RepoTags": ["tall:latest"], "Layers": names}]).encode())
-        archive.close()
+        def busybox(content):
+            content.add("/bin/busybox", "bin/busybox")
+            link = tarfile.TarInfo("bin/sh")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            content.addfile(link)
+        def image(tag):
+            machine = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+            put("config.json", json.dumps({"architecture": machine, "os": "linux", "config": {}, "rootfs": {
+                "type": "layers", "diff_ids": diffs}}).encode())
+            put("manifest.json", json.dumps([{"Config": "config.json", "RepoTags": [tag], "Layers": names}]).encode())
+            archive.close()
+
         """
+
+    /// As many layers as the second argument says: busybox, and above it a file each.
+    private static let tallWriter =
+        imageWriter + """
+            layer(busybox)
+            for number in range(1, int(sys.argv[2])):
+                def file(content):
+                    info = tarfile.TarInfo("files/%d" % number)
+                    info.size = 1
+                    content.addfile(info, io.BytesIO(b"x"))
+                layer(file)
+            image("tall:latest")
+            """
 
     @Test("an image of 127 layers runs, which no page of mount options could name", arguments: Actor.available)
     func tall(actor: Actor) throws {
         let drydock = try Drydock(actor, content: false)
         let archive = drydock.home + "/tall.tar"
-        let made = Bench.run(Bench.prefix(actor) + ["python3", "-c", Self.archiveWriter, "127", archive])
+        let made = Bench.run(Bench.prefix(actor) + ["python3", "-c", Self.tallWriter, archive, "127"])
         try #require(made.status == 0, "\(made.all)")
         let loaded = drydock.docker("load", "-q", "-i", archive)
         try #require(loaded.status == 0, "\(loaded.all)")
@@ -115,53 +120,31 @@ struct StorageDriverTests {
     }
 
     /// Two layers: busybox and a file; then one that hides all that is below, with busybox again and a file far down.
-    private static let hidingWriter = """
-        import hashlib, io, json, sys, tarfile
-        archive = tarfile.open(sys.argv[1], "w")
-        def put(name, data):
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-        names, diffs = [], []
-        for number in range(2):
-            buffer = io.BytesIO()
-            layer = tarfile.open(fileobj=buffer, mode="w")
-            layer.add("/bin/busybox", "bin/busybox")
-            link = tarfile.TarInfo("bin/sh")
-            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-            layer.addfile(link)
-            if number == 0:
-                layer.addfile(tarfile.TarInfo("old/file"))
-            else:
-                layer.addfile(tarfile.TarInfo(".wh..wh..opq"))
+    private static let hidingWriter =
+        imageWriter + """
+            def below(content):
+                busybox(content)
+                content.addfile(tarfile.TarInfo("old/file"))
+            def above(content):
+                busybox(content)
+                content.addfile(tarfile.TarInfo(".wh..wh..opq"))
                 path = "deep"
                 for depth in range(120):
                     info = tarfile.TarInfo(path)
                     info.type, info.mode = tarfile.DIRTYPE, 0o755
-                    layer.addfile(info)
+                    content.addfile(info)
                     path += "/d"
-                layer.addfile(tarfile.TarInfo(path))
-                layer.addfile(tarfile.TarInfo(path[:-1] + ".wh.nothing"))
-            layer.close()
-            diffs.append("sha256:" + hashlib.sha256(buffer.getvalue()).hexdigest())
-            names.append("%d.tar" % number)
-            put(names[-1], buffer.getvalue())
-        machine = {"x86_64": "amd64", "aarch64": "arm64"}[__import__("os").uname().machine]
-        put("config.json", json.dumps({"architecture": machine, "os": "linux", "config": {}, "rootfs": {
-            "type": "layers", "diff_ids": diffs}}).encode())
-        put("manifest.json", json.dumps([{"Config": "config.json", "RepoTags": ["hiding:1"], "Layers": names}]).encode())
-        archive.close()
-        """
+                content.addfile(tarfile.TarInfo(path))
+                content.addfile(tarfile.TarInfo(path[:-1] + ".wh.nothing"))
+            layer(below)
+            layer(above)
+            image("hiding:1")
+            """
 
     @Test("a layer whose root hides all below it does so, and directories may be 120 deep", arguments: cases)
     func hiding(case: Case) throws {
         let drydock = try Drydock(`case`.actor, content: false)
-        func docker(_ arguments: String...) -> Outcome {
-            let words = drydock.command(["docker"] + arguments)
-            let place = words.firstIndex { $0.hasPrefix("DRYDOCK_HOME=") } ?? 0
-            return Bench.run(
-                Array(words[..<place]) + ["DRYDOCK_STORAGE_DRIVER=\(`case`.driver)"] + Array(words[place...]))
-        }
+        func docker(_ arguments: String...) -> Outcome { drydock.docker(arguments, driver: `case`.driver) }
         let archive = drydock.home + "/hiding.tar"
         let made = Bench.run(Bench.prefix(`case`.actor) + ["python3", "-c", Self.hidingWriter, archive])
         try #require(made.status == 0, "\(made.all)")
@@ -241,9 +224,7 @@ struct StorageDriverTests {
     @Test("a name that is none is refused with the names that there are")
     func unknown() throws {
         let drydock = try Drydock(Actor.available[0], content: false)
-        let words = drydock.command(["docker", "info"])
-        let place = words.firstIndex { $0.hasPrefix("DRYDOCK_HOME=") } ?? 0
-        let outcome = Bench.run(Array(words[..<place]) + ["DRYDOCK_STORAGE_DRIVER=zfs"] + Array(words[place...]))
+        let outcome = drydock.docker(["info"], driver: "zfs")
         #expect(outcome.status != 0)
         #expect(outcome.all.contains("overlay2, fuse-overlayfs, vfs"), "\(outcome.all)")
     }

@@ -37,7 +37,7 @@ enum RunCommands {
         return try await decorated(invocation, context) { () async throws(Failure) in
             let engine = try context.open()
             let created = try await create(request, engine, invocation, context)
-            let options = attachOptions(request, invocation)
+            let options = attachOptions(request, invocation, context)
             if !detach, !options.stdout, !options.stderr { context.output.line(created.id) }
             let span = invocation.span
             do throws(Failure) {
@@ -56,12 +56,14 @@ enum RunCommands {
         }
     }
 
-    private static func attachOptions(_ request: CreateRequest, _ invocation: Invocation) -> AttachOptions {
+    private static func attachOptions(
+        _ request: CreateRequest, _ invocation: Invocation, _ context: CommandContext
+    ) -> AttachOptions {
         var options = AttachOptions()
         options.stdin = request.attach.contains("stdin")
         options.stdout = request.attach.contains("stdout")
         options.stderr = request.attach.contains("stderr")
-        options.detachKeys = invocation.string("detach-keys")
+        options.detachKeys = context.detachKeys(invocation, input: options.stdin)
         options.signalProxy = invocation.bool("sig-proxy")
         return options
     }
@@ -134,7 +136,7 @@ enum RunCommands {
         if joins {
             var options = AttachOptions()
             options.stdin = invocation.bool("interactive")
-            options.detachKeys = invocation.string("detach-keys")
+            options.detachKeys = context.detachKeys(invocation, input: options.stdin)
             let attach = options
             let status = try await blocking { () throws(DrydockError) in
                 try engine.start(invocation.arguments[0], attach: attach, span)
@@ -165,7 +167,7 @@ enum RunCommands {
         }
         var options = AttachOptions()
         options.stdin = !invocation.bool("no-stdin") && document.at("Config.OpenStdin")?.bool == true
-        options.detachKeys = invocation.string("detach-keys")
+        options.detachKeys = context.detachKeys(invocation, input: options.stdin)
         options.signalProxy = invocation.bool("sig-proxy")
         if options.stdin, document.at("Config.Tty")?.bool == true, !context.terminal.inputIsTerminal {
             throw .message("the input device is not a TTY")
@@ -187,7 +189,7 @@ enum RunCommands {
         request.workingDir = invocation.string("workdir")
         request.user = invocation.string("user")
         request.privileged = invocation.bool("privileged")
-        request.detachKeys = invocation.string("detach-keys")
+        request.detachKeys = context.detachKeys(invocation, input: request.stdin)
         let engine = try context.open()
         if !request.detach, request.stdin, request.tty, !context.terminal.inputIsTerminal {
             _ = try daemon { () throws(DrydockError) in try engine.inspectContainer(request.container, size: false) }

@@ -37,6 +37,13 @@ extension CommandContext {
         return configured.flatMap { $0.isEmpty ? nil : $0 }
     }
 
+    /// The keys that leave a container whose input is taken: those of `--detach-keys`, else those of the client's
+    /// configuration (`detachKeys`).
+    func detachKeys(_ invocation: Invocation, input: Bool) -> String? {
+        let given = invocation.string("detach-keys")
+        return input && given?.isEmpty != false ? clientConfig()["detachKeys"]?.string : given
+    }
+
     /// The filters of a prune: those that were given, and those of the client's configuration (`pruneFilters`) that
     /// they do not contradict.
     func pruneFilters(_ invocation: Invocation) -> Filters {

@@ -41,8 +41,8 @@ struct CommandLineReader {
                 if flag.name == "config" { config = value }
             }
         }
-        guard let config else { return command(rest) }
-        guard case .run(var invocation) = command(rest) else { return command(rest) }
+        let meaning = command(rest)
+        guard let config, case .run(var invocation) = meaning else { return meaning }
         invocation.configDirectory = config
         return .run(invocation)
     }

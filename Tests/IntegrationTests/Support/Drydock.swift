@@ -161,9 +161,15 @@ final class Drydock: Sendable {
         ]
     }
 
-    /// The words that run `drydock` with arguments in this home.
-    func command(_ arguments: [String]) -> [String] {
-        Bench.prefix(actor) + ["env"] + environment + [Bench.binary(actor)] + arguments
+    /// The words that run `drydock` with arguments in this home, with a storage driver where one is named.
+    func command(_ arguments: [String], driver: String? = nil) -> [String] {
+        let choice = driver.map { ["DRYDOCK_STORAGE_DRIVER=\($0)"] } ?? []
+        return Bench.prefix(actor) + ["env"] + environment + choice + [Bench.binary(actor)] + arguments
+    }
+
+    @discardableResult
+    func docker(_ arguments: [String], driver: String) -> Outcome {
+        Bench.run(command(["docker"] + arguments, driver: driver))
     }
 
     @discardableResult
